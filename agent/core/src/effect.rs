@@ -1,0 +1,44 @@
+//! What an agent wants done. Imperative: the shell performs, in this order, and reports back what came of it.
+
+use meros_types::{Command, ContainerId, FromAgent, Limits, OpenLog, TaskId};
+
+/// Something for the shell to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Close the stream to the master, if there is one, and open a new one.
+    Connect,
+    /// Put a message on the stream. Dropped when the stream is gone: the next registration says it all.
+    Send(Box<FromAgent>),
+    /// Make a container and execute its program. Answered by `ContainerStarted` or `ContainerFailed`.
+    Start(Box<ContainerPlan>),
+    /// Ask a container's task to end (SIGTERM to its process group).
+    Terminate(ContainerId),
+    /// Kill every process of a container.
+    Destroy(ContainerId),
+    /// Remove the directory of a container that is over: its sandbox and its output.
+    Remove(ContainerId),
+    /// Open a log stream for a reader. No container: say on it that there is no such task.
+    ServeLog {
+        /// What is to be read.
+        request: OpenLog,
+        /// Whose output it is.
+        container: Option<ContainerId>,
+    },
+    /// End the process: the master refused this agent, and trying again can't help. The sentence is for the operator.
+    Exit(String),
+}
+
+/// A container to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPlan {
+    /// Its id, which names its directory and its cgroups.
+    pub container: ContainerId,
+    /// The task, for its environment.
+    pub task: TaskId,
+    /// What to execute.
+    pub command: Command,
+    /// What the kernel is to enforce.
+    pub limits: Limits,
+    /// The unprivileged user that it runs as, its own alone; none when the agent itself has no privileges.
+    pub uid: Option<u32>,
+}

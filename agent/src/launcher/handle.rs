@@ -1,0 +1,122 @@
+//! The agent's end of its launcher: starts it, sends it requests, replaces it when it dies, ends it.
+
+use std::ffi::OsString;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, setsockopt, socketpair, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
+
+use super::process::{LAUNCHER_NAME, OPEN_FILES_UNCHANGED};
+use super::request::REQUEST_BYTES_MAX;
+use crate::runtime::{RuntimeError, RuntimeOptions};
+
+/// How long a request may wait for the launcher. It forks in far less than a millisecond, so it is stopped or hangs.
+const SEND_TIMEOUT_S: i64 = 10;
+
+/// A launcher, which may be another process from one launch to the next.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    program: PathBuf,
+    arguments: [OsString; 2],
+    process: Mutex<Option<Process>>,
+}
+
+#[derive(Debug)]
+struct Process {
+    socket: OwnedFd,
+    child: Child,
+}
+
+impl Launcher {
+    /// Starts a launcher.
+    pub(crate) fn start(options: &RuntimeOptions) -> Result<Self, RuntimeError> {
+        let open_files = match options.open_files {
+            Some((soft, hard)) => format!("{soft}:{hard}"),
+            None => OPEN_FILES_UNCHANGED.to_owned(),
+        };
+        let arguments = [options.agent_name.clone().into(), open_files.into()];
+        let launcher = Self { program: options.launcher_program.clone(), arguments, process: Mutex::new(None) };
+        *launcher.lock() = Some(launcher.spawn()?);
+        Ok(launcher)
+    }
+
+    /// Sends a request, with the pipe that its shim will report through. May block. A dead launcher is replaced first: a request
+    /// that could not be sent was not begun, so it may be sent again.
+    pub(crate) fn send(&self, request: &[u8], report: &OwnedFd) -> Result<(), RuntimeError> {
+        assert!(request.len() <= REQUEST_BYTES_MAX, "the caller refuses larger requests");
+        let mut process = self.lock();
+        let running = process.as_ref().ok_or(RuntimeError::Closed)?;
+        match send_message(&running.socket, request, report) {
+            Ok(()) => Ok(()),
+            Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ECONNREFUSED | Errno::ENOTCONN) => {
+                tracing::warn!(program = %self.program.display(), "the launcher died; starting another. Running tasks are not affected");
+                *process = None;
+                let running = process.insert(self.spawn()?);
+                send_message(&running.socket, request, report).map_err(|errno| self.error("send a request to", errno.into()))
+            }
+            Err(errno) => Err(self.error("send a request to", errno.into())),
+        }
+    }
+
+    /// Ends the launcher. Shims live on.
+    pub(crate) fn stop(&self) {
+        *self.lock() = None;
+    }
+
+    fn spawn(&self) -> Result<Process, RuntimeError> {
+        let (ours, theirs) = connect().map_err(|errno| self.error("connect to", errno.into()))?;
+        let child = Command::new(&self.program)
+            .arg0(LAUNCHER_NAME)
+            .args(&self.arguments)
+            .env_clear()
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|source| self.error("execute", source))?;
+        Ok(Process { socket: ours, child })
+    }
+
+    fn error(&self, doing: &'static str, source: io::Error) -> RuntimeError {
+        RuntimeError::Launcher { doing, program: self.program.clone(), source }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Process {
+    /// The launcher would end by itself when the socket closes; a stopped one would not. Its shims don't need it.
+    fn drop(&mut self) {
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
+            tracing::warn!(%error, "cannot end the launcher");
+        }
+    }
+}
+
+/// Two ends of a socket that keeps messages apart; the first is ours.
+fn connect() -> nix::Result<(OwnedFd, OwnedFd)> {
+    let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    // The kernel doubles this for its own bookkeeping; a lower maximum of the machine's still leaves room for one message.
+    setsockopt(&pair.0, sockopt::SndBuf, &(2 * REQUEST_BYTES_MAX))?;
+    setsockopt(&pair.0, sockopt::SendTimeout, &TimeVal::seconds(SEND_TIMEOUT_S))?;
+    Ok(pair)
+}
+
+fn send_message(socket: &OwnedFd, request: &[u8], report: &OwnedFd) -> nix::Result<()> {
+    let descriptors = [report.as_raw_fd()];
+    let control = [ControlMessage::ScmRights(&descriptors)];
+    loop {
+        match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(request)], &control, MsgFlags::MSG_NOSIGNAL, None) {
+            Err(Errno::EINTR) => {}
+            result => return result.map(drop),
+        }
+    }
+}

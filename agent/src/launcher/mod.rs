@@ -1,0 +1,31 @@
+//! How containers come to be: the agent's launcher, and the shim that it forks for each container.
+//!
+//! ```text
+//!   agent ──exec once──▶ launcher ──fork──▶ shim ──clone, exec──▶ task ──▶ whatever it starts
+//!     │  ◀───────── report pipe, one per container ────┘  (the shim is the reaper of all of them)
+//!     └── reads state/exit when the pipe closes
+//! ```
+//!
+//! The agent is large and has many threads, so a fork of it is slow and fragile. It executes itself once more as a *launcher*,
+//! small and single-threaded, and that forks. A *shim* supervises one container: it copies the output, kills what outlives the
+//! task, counts, and leaves a record. It needs neither launcher nor agent once its task runs, and survives both.
+//! The launcher ends when the agent does; if it dies first, the agent starts another at the next launch.
+//!
+//! Owned here: these processes, from the request to the exit record, and the kernel's raw interface ([`sys`]). Deliberately
+//! absent: the shim's decisions (`meros_agent_core::shim`), and making and removing directories and cgroups ([`crate::runtime`]).
+
+mod handle;
+mod process;
+mod report;
+mod request;
+mod shim;
+pub(crate) mod sys;
+
+pub(crate) use handle::Launcher;
+pub(crate) use report::{Failure, REPORT_BYTES, Report};
+pub(crate) use request::Request;
+pub(crate) use shim::{DESTROY_SIGNAL, TERMINATE_SIGNAL};
+
+pub use process::dispatch_if_launcher;
+pub use report::Step;
+pub use request::REQUEST_BYTES_MAX;

@@ -1,0 +1,133 @@
+//! Isolation with cgroups: every process of a container is in its groups, which limit it, count it, and can kill it whole.
+//!
+//! An agent's groups are `meros/<name>/<container>` in each hierarchy of cgroup v1, and only below `meros/<name>` does it ever touch
+//! anything; it holds a lock on that name. Deliberately absent: version 2 of cgroups, whose machines are refused with a sentence,
+//! and waiting: every method makes one attempt.
+
+mod detect;
+mod limits;
+mod remove;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cgroups_rs::fs::hierarchies::V1;
+
+use meros_types::{ContainerId, Limits};
+
+use super::groups::{Controller, Groups};
+use super::isolation::{Enclosure, Isolation, Release};
+use super::{ContainerPaths, RuntimeError};
+
+pub use detect::check_cgroups;
+
+/// The group of all agents of this machine.
+const ROOT: &str = "meros";
+
+/// The most characters of an agent's name.
+const AGENT_NAME_CHARACTERS_MAX: usize = 64;
+
+/// cgroup v1, for one agent.
+#[derive(Debug)]
+pub struct Cgroup {
+    hierarchy: V1,
+    agent: String,
+    /// The agent's group under each controller.
+    parents: Groups,
+    /// Held as long as this lives: the name is this agent's.
+    _name: File,
+}
+
+impl Cgroup {
+    /// Takes the name, and with it all groups below it.
+    ///
+    /// # Errors
+    /// When cgroups can't be used here, or another agent has the name.
+    pub fn new(agent: &str) -> Result<Self, RuntimeError> {
+        check_name(agent)?;
+        let (hierarchy, mounts) = detect::mounts()?;
+        let parents = Groups::new(mounts.iter().map(|(controller, mount)| (controller, mount.join(ROOT).join(agent))).collect());
+        for (_, parent) in parents.iter() {
+            fs::create_dir_all(parent)
+                .map_err(|error| RuntimeError::Unusable { reason: format!("cannot create {}: {error}", parent.display()) })?;
+        }
+        let name = lock_name(agent, &parents)?;
+        Ok(Self { hierarchy, agent: agent.to_owned(), parents, _name: name })
+    }
+
+    fn groups_of(&self, id: ContainerId) -> Groups {
+        let name = id.to_string();
+        Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(&name))).collect())
+    }
+
+    /// The groups of every container that any hierarchy still has.
+    fn leftovers(&self) -> Result<Vec<Groups>, RuntimeError> {
+        let mut names = BTreeSet::new();
+        for (_, parent) in self.parents.iter() {
+            names.extend(remove::children(parent)?);
+        }
+        let groups = |name: &PathBuf| Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(name))).collect());
+        Ok(names.iter().map(groups).collect())
+    }
+}
+
+impl Isolation for Cgroup {
+    fn prepare(&self, id: ContainerId, limits: &Limits) -> Result<Enclosure, RuntimeError> {
+        let groups = self.groups_of(id);
+        let name = Path::new(ROOT).join(&self.agent).join(id.to_string());
+        let made = limits::make(&self.hierarchy, &name).and_then(|group| limits::enforce(&group, &groups, limits));
+        if let Err(error) = made {
+            // Nothing joined them yet, so one attempt removes them; if not, the sweep will.
+            let _ = remove::remove(&groups);
+            return Err(error);
+        }
+        Ok(Enclosure(groups))
+    }
+
+    fn kill_tree(&self, enclosure: &Enclosure, _paths: &ContainerPaths) -> Result<Release, RuntimeError> {
+        remove::kill(&enclosure.0)
+    }
+
+    fn release(&self, enclosure: &Enclosure) -> Result<Release, RuntimeError> {
+        remove::remove(&enclosure.0)
+    }
+
+    fn sweep(&self) -> Result<Release, RuntimeError> {
+        let mut all = Release::Done;
+        for groups in self.leftovers()? {
+            let killed = remove::kill(&groups)?;
+            let removed = remove::remove(&groups)?;
+            if killed == Release::NotYet || removed == Release::NotYet {
+                all = Release::NotYet;
+            }
+        }
+        if all == Release::Done { remove::remove_parents(&self.parents) } else { Ok(all) }
+    }
+}
+
+fn check_name(agent: &str) -> Result<(), RuntimeError> {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if (1..=AGENT_NAME_CHARACTERS_MAX).contains(&agent.len()) && agent.bytes().all(valid) {
+        Ok(())
+    } else {
+        Err(RuntimeError::AgentName { name: agent.to_owned() })
+    }
+}
+
+/// Two agents under one name would take each other's containers for leftovers.
+fn lock_name(agent: &str, parents: &Groups) -> Result<File, RuntimeError> {
+    let path = parents.directory(Controller::Freezer).map(Path::to_owned).unwrap_or_default();
+    let directory = File::open(&path).map_err(|error| RuntimeError::file("open", &path, error))?;
+    match directory.try_lock() {
+        Ok(()) => Ok(directory),
+        Err(TryLockError::WouldBlock) => Err(RuntimeError::NameTaken { name: agent.to_owned(), path }),
+        Err(TryLockError::Error(error)) => Err(RuntimeError::file("lock", path, error)),
+    }
+}
+
+/// Whether an I/O error says that something is not there, which for a removal is as good as removed.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}

@@ -1,0 +1,238 @@
+//! The flags of the commands that are, start or imitate daemons. Every setting has a `MEROS_*` variable of the flag's name.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use meros_types::{Attributes, Resources, Role};
+
+use super::values;
+
+/// `meros master`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  meros master
+  meros master --listen 127.0.0.1:6000 --work-dir /var/lib/meros/master
+
+The first start makes a token, WORK_DIR/token, with mode 0600. Agents, schedulers and `meros` of the same user on this machine
+find it by themselves; others are given a copy with --token-file. SIGTERM or Ctrl-C ends the master; tasks run on.")]
+pub(crate) struct MasterArgs {
+    /// Where it listens; port 0 takes a free one. Standard output says which, once it is ready.
+    #[arg(long, env = "MEROS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050", value_parser = values::socket)]
+    pub(crate) listen: SocketAddr,
+
+    /// Where it keeps its term and its token. [default: /var/lib/meros/master as root, ~/.meros/master otherwise]
+    #[arg(long, env = "MEROS_WORK_DIR", value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
+
+    /// A file whose content is the token, instead of WORK_DIR/token.
+    #[arg(long, env = "MEROS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// How often each side of a connection says that it is alive.
+    #[arg(long, env = "MEROS_HEARTBEAT", value_name = "DURATION", default_value = "5s", value_parser = values::positive_duration)]
+    pub(crate) heartbeat: Duration,
+
+    /// After how long without a word an agent is unreachable.
+    #[arg(long, env = "MEROS_UNREACHABLE_AFTER", value_name = "DURATION", default_value = "30s", value_parser = values::positive_duration)]
+    pub(crate) unreachable_after: Duration,
+
+    /// How long an offer stands.
+    #[arg(long, env = "MEROS_OFFER_LEASE", value_name = "DURATION", default_value = "30s", value_parser = values::positive_duration)]
+    pub(crate) offer_lease: Duration,
+
+    /// How long the tasks of a framework without a key outlive its connection.
+    #[arg(long, env = "MEROS_EPHEMERAL_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = values::duration)]
+    pub(crate) ephemeral_timeout: Duration,
+
+    /// A role's weight in fair sharing, as ROLE=WEIGHT; may be repeated, or parted by commas. [default: 1 for each]
+    #[arg(long, env = "MEROS_WEIGHT", value_name = "ROLE=WEIGHT", value_delimiter = ',', value_parser = values::weight)]
+    pub(crate) weight: Vec<(Role, u32)>,
+
+    /// Listen beyond loopback though connections are not encrypted: whoever can read the network can read the token.
+    #[arg(long, env = "MEROS_INSECURE_LISTEN", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) insecure_listen: bool,
+
+    /// At the end, which is also the end of standard input when that is a pipe, remove the work directory. For a cluster that
+    /// must not outlive the command that started it.
+    #[arg(long, env = "MEROS_DESTROY_ON_EXIT", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) destroy_on_exit: bool,
+}
+
+/// What confines tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Isolation {
+    /// cgroup when that is possible, plain otherwise.
+    Auto,
+    /// cgroups: CPU, memory and pids limits, enforced by the kernel. Needs root, or a delegated subtree.
+    Cgroup,
+    /// Process groups only: nothing is enforced. For laptops.
+    Plain,
+}
+
+impl Isolation {
+    /// The word for it on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Auto => "auto",
+            Isolation::Cgroup => "cgroup",
+            Isolation::Plain => "plain",
+        }
+    }
+}
+
+/// Where an agent serves its health, if anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listen(pub(crate) Option<SocketAddr>);
+
+impl Listen {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(None)),
+            _ => text.parse().map(|address| Self(Some(address))).map_err(|_| "write an IP address and a port, or none".to_owned()),
+        }
+    }
+}
+
+/// `meros agent`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  meros agent --resources 'cpus:4;mem:8GiB;ports:[31000-32000]' --attributes 'rack:a'
+  meros agent --master 10.0.0.1:5050 --token-file token --work-dir /var/lib/meros/agent
+
+SIGTERM or Ctrl-C ends the agent and its tasks.")]
+pub(crate) struct AgentArgs {
+    /// The master, as HOST:PORT.
+    #[arg(long, env = "MEROS_MASTER", value_name = "HOST:PORT", default_value = "127.0.0.1:5050", value_parser = values::address)]
+    pub(crate) master: String,
+
+    /// The file with the master's token. [default: ~/.meros/HOST_PORT/token, which a master on this machine writes]
+    #[arg(long, env = "MEROS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// What it gives, as Mesos users write it. [default: what the machine has, less a reserve]
+    #[arg(long, env = "MEROS_RESOURCES", value_name = "RESOURCES", value_parser = Resources::parse)]
+    pub(crate) resources: Option<Resources>,
+
+    /// What schedulers may place by, as name:value pairs parted by semicolons.
+    #[arg(long, env = "MEROS_ATTRIBUTES", value_name = "ATTRIBUTES")]
+    pub(crate) attributes: Option<Attributes>,
+
+    /// What people see of it. [default: the host's name]
+    #[arg(long, env = "MEROS_HOSTNAME", value_name = "NAME")]
+    pub(crate) hostname: Option<String>,
+
+    /// The name of its group below `meros` in each cgroup hierarchy. [default: a hash of its work directory]
+    #[arg(long, env = "MEROS_NAME", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Where sandboxes, output and its own state are. [default: /var/lib/meros/agent as root, ~/.meros/agent otherwise]
+    #[arg(long, env = "MEROS_WORK_DIR", value_name = "DIR")]
+    pub(crate) work_dir: Option<PathBuf>,
+
+    /// What confines tasks.
+    #[arg(long, env = "MEROS_ISOLATION", value_enum, default_value = "auto")]
+    pub(crate) isolation: Isolation,
+
+    /// The users that tasks run as, one for each, when the agent runs as root; nobody else may use them.
+    #[arg(long, env = "MEROS_TASK_UIDS", value_name = "FIRST-LAST", default_value = "200000-265535", value_parser = values::uids)]
+    pub(crate) task_uids: Range<u32>,
+
+    /// Where it serves its health and metrics; port 0 takes a free one.
+    #[arg(long, env = "MEROS_LISTEN", value_name = "ADDRESS:PORT|none", default_value = "127.0.0.1:5051", value_parser = Listen::parse)]
+    pub(crate) listen: Listen,
+
+    /// Listen beyond loopback though connections are not encrypted.
+    #[arg(long, env = "MEROS_INSECURE_LISTEN", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) insecure_listen: bool,
+
+    /// At the end, which is also the end of standard input when that is a pipe, kill all tasks and remove the work directory and the cgroups.
+    #[arg(long, env = "MEROS_DESTROY_ON_EXIT", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) destroy_on_exit: bool,
+}
+
+/// `meros local`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  meros local
+  meros local --agents 3 --resources 'cpus:2;mem:1GiB' --listen 127.0.0.1:0
+
+All of it ends with Ctrl-C, or when this process is gone, and leaves nothing behind.")]
+pub(crate) struct LocalArgs {
+    /// Where the master listens; port 0 takes a free one.
+    #[arg(long, env = "MEROS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5050", value_parser = values::socket)]
+    pub(crate) listen: SocketAddr,
+
+    /// How many agents there are.
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::children::AGENTS_MAX)))]
+    pub(crate) agents: u32,
+
+    /// What each agent gives. [default: this machine's CPUs and three
+    /// quarters of its memory, parted among them]
+    #[arg(long, env = "MEROS_RESOURCES", value_name = "RESOURCES", value_parser = Resources::parse)]
+    pub(crate) resources: Option<Resources>,
+
+    /// What confines tasks.
+    #[arg(long, env = "MEROS_ISOLATION", value_enum, default_value = "auto")]
+    pub(crate) isolation: Isolation,
+
+    /// Where the daemons' own directories are made.
+    #[arg(long, env = "TMPDIR", value_name = "DIR", default_value = "/tmp")]
+    pub(crate) temp_dir: PathBuf,
+}
+
+/// `meros demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Starts a real master and two real agents as processes of their own, on loopback and with directories of their own, runs a file of
+commands through the batch scheduler, shows what became of each, and takes everything away again. As root every task is in a
+cgroup of its own under a user of its own; otherwise nothing is enforced and the rows that need limits are skipped.
+
+Exit code: 0 when every task ended as intended, 1 otherwise.")]
+pub(crate) struct DemoArgs {
+    /// What confines tasks.
+    #[arg(long, env = "MEROS_ISOLATION", value_enum, default_value = "auto")]
+    pub(crate) isolation: Isolation,
+
+    /// Where the daemons' own directories are made.
+    #[arg(long, env = "TMPDIR", value_name = "DIR", default_value = "/tmp")]
+    pub(crate) temp_dir: PathBuf,
+
+    /// Print the rows as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `meros simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  meros simulate --seed 7 --agents 10 --tasks 100 --log events.log
+
+The same seed gives the same log, byte for byte, on every machine.")]
+pub(crate) struct SimulateArgs {
+    /// Where all chance comes from.
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub(crate) seed: u64,
+
+    /// How many agents the cluster has.
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) agents: u32,
+
+    /// How many tasks the scheduler runs.
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub(crate) tasks: u32,
+
+    /// The file that the events are written to.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

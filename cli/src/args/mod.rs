@@ -1,0 +1,100 @@
+//! The command line: every command, flag, default and variable. Flags go before variables, variables before defaults.
+//!
+//! Deliberately absent: what the commands do.
+
+mod client;
+mod daemons;
+mod values;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+pub(crate) use client::{BatchArgs, Connection, KillArgs, Patience, RunArgs, StatusArgs, StatusPart};
+pub(crate) use daemons::{AgentArgs, DemoArgs, Isolation, LocalArgs, MasterArgs, SimulateArgs};
+
+/// A cluster manager that offers resources: a master offers what agents have, schedulers decide what runs where.
+#[derive(Debug, Parser)]
+#[command(name = "meros", version, about, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = false)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+
+    /// Say more on standard error: -v for details, -vv for everything.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// What is logged to standard error: a level (error, warn, info, debug, trace), or levels by module such as
+    /// warn,meros_agent=debug. [default: info for daemons, warn otherwise]
+    #[arg(long, global = true, env = "MEROS_LOG", value_name = "FILTER", value_parser = crate::logging::filter)]
+    pub(crate) log_level: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  meros demo                                     see all of it at work on this machine
+  meros local --agents 2                         a small cluster for development
+  meros run --cpus 0.5 --mem 64MiB -- sh -c 'echo hello from $MEROS_TASK_ID'
+  meros batch commands.txt --parallel 4          each line of a file as a task
+  meros status                                   agents, frameworks, tasks, offers
+
+Exit codes: 0 all went well; 1 something failed, and standard error says what; 2 a flag, variable or command is wrong.
+`meros run` exits with its task's own code, or 128 and the signal that ended it.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Run a master.
+    Master(Box<MasterArgs>),
+    /// Run an agent.
+    Agent(Box<AgentArgs>),
+    /// Run a master and agents in one command, for development.
+    Local(LocalArgs),
+    /// Run one command as a task and stream its output.
+    Run(RunArgs),
+    /// Run each line of a file as a task.
+    Batch(BatchArgs),
+    /// Show agents, frameworks, tasks and offers.
+    Status(StatusArgs),
+    /// End a task.
+    Kill(KillArgs),
+    /// Run the batch scheduler on a simulated cluster, in virtual time.
+    Simulate(SimulateArgs),
+    /// See a real cluster at work: a master, two agents, some twenty tasks, some of which misbehave on purpose.
+    Demo(DemoArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Action {
+    /// Whether it is one that people leave running, and whose log they read.
+    pub(crate) fn is_daemon(&self) -> bool {
+        matches!(self, Action::Master(_) | Action::Agent(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_of_a_daemon_has_a_variable() {
+        let command = Cli::command();
+        for daemon in ["master", "agent"] {
+            let daemon = command.find_subcommand(daemon).unwrap();
+            for argument in daemon.get_arguments().filter(|argument| argument.get_long() != Some("help")) {
+                let long = argument.get_long().expect("a daemon has flags only").to_uppercase().replace('-', "_");
+                let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(variable, Some(format!("MEROS_{long}")));
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What the demo runs and how each row is meant to end. Deliberately absent: running it, and how it looks.
+//!
+//! The rows that misbehave are bounded in themselves, so that a limit which is not enforced can't hurt the machine.
+
+use std::time::Duration;
+
+use meros_types::{Reason, TaskState, TaskUpdate};
+
+/// The well-behaved rows, one a line.
+const COMMANDS: &str = include_str!("commands.txt");
+/// CPU of each task, in thousandths of a core.
+pub(crate) const CPU_MILLI: u64 = 500;
+/// Memory of each task, in bytes.
+pub(crate) const MEMORY_BYTES: u64 = 96 << 20;
+/// Memory of the row that wants six times as much.
+const HOG_MEMORY_BYTES: u64 = 32 << 20;
+/// Processes that the fork bomb may have; it tries 200.
+const BOMB_PIDS: u32 = 16;
+/// The code that the fork bomb exits with when forks were refused.
+const BOMB_CODE: i32 = 4;
+/// How long the sleeper runs until the scheduler has had enough.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One task of the demo.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// What people see, unique among the rows.
+    pub(crate) name: &'static str,
+    /// A line for `/bin/sh`.
+    pub(crate) command: &'static str,
+    /// Its memory limit.
+    pub(crate) memory_bytes: u64,
+    /// Its pids limit, when it isn't the usual one.
+    pub(crate) pids: Option<u32>,
+    /// After how long its scheduler kills it.
+    pub(crate) kill_after: Option<Duration>,
+    /// How it is meant to end.
+    pub(crate) intent: Intent,
+}
+
+/// How a row is meant to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// With exit code 0.
+    Finish,
+    /// With exit code 0, slowed down by its CPU limit.
+    Throttled,
+    /// Killed for passing its memory limit.
+    MemoryLimit,
+    /// With this exit code, after its pids limit refused it forks.
+    PidsLimit(i32),
+    /// With this exit code.
+    Exit(i32),
+    /// Killed by its scheduler.
+    Killed,
+}
+
+impl Intent {
+    /// Whether the kernel has to enforce a limit for it to come true.
+    pub(crate) fn needs_limits(self) -> bool {
+        matches!(self, Intent::Throttled | Intent::MemoryLimit | Intent::PidsLimit(_))
+    }
+
+    /// What is meant, for the sentence that says that something else happened.
+    pub(crate) fn sentence(self) -> String {
+        match self {
+            Intent::Finish => "it should have finished".to_owned(),
+            Intent::Throttled => "it should have finished, and its CPU limit should have throttled it".to_owned(),
+            Intent::MemoryLimit => "its memory limit should have ended it".to_owned(),
+            Intent::PidsLimit(code) => format!("its pids limit should have held it, and then exit code {code}"),
+            Intent::Exit(code) => format!("it should have failed with exit code {code}"),
+            Intent::Killed => "its scheduler should have killed it".to_owned(),
+        }
+    }
+
+    /// Whether it came true.
+    pub(crate) fn is_met_by(self, end: &TaskUpdate) -> bool {
+        let usage = end.usage.unwrap_or_default();
+        let code = |wanted| end.exit == Some(meros_types::Exit::Code(wanted));
+        let failed_with = |wanted| end.state == TaskState::Failed && end.reason == Reason::Exited && code(wanted);
+        match self {
+            Intent::Finish => end.state == TaskState::Finished,
+            Intent::Throttled => end.state == TaskState::Finished && usage.throttled_periods > 0,
+            Intent::MemoryLimit => {
+                let measured = end.limitation.as_ref().is_some_and(|found| found.measured > 0 && found.limit == HOG_MEMORY_BYTES);
+                end.state == TaskState::Failed && end.reason == Reason::MemoryLimit && measured
+            }
+            Intent::PidsLimit(wanted) => failed_with(wanted) && usage.pids_refused > 0,
+            Intent::Exit(wanted) => failed_with(wanted),
+            Intent::Killed => end.state == TaskState::Killed && end.reason == Reason::KillRequested,
+        }
+    }
+}
+
+/// Every row, in the order in which they are launched and shown. The slow ones go first, so that the others run beside them.
+pub(crate) fn rows() -> Vec<Row> {
+    let lines = COMMANDS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let commands = lines.filter_map(|line| line.split_once(": ")).map(|(name, command)| row(name, command, Intent::Finish));
+    deliberate().into_iter().chain(commands).collect()
+}
+
+fn deliberate() -> [Row; 5] {
+    // Spins for three seconds; `timeout` ends it with 124, and that is what it is for.
+    let spin = "timeout 3 sh -c 'while :; do :; done'; test $? -eq 124";
+    let sleep = "echo asleep; sleep 600";
+    // `tail` keeps what has no line break, all 200 MB of it.
+    let hog = "head -c 200000000 /dev/zero | tail | wc -c";
+    // Perl, since a shell gives up at the first fork that fails. `exit(4)` says that some did.
+    let bomb = "perl -e 'for (1 .. 200) { my $pid = fork; $no++ if !defined $pid; if (defined $pid && !$pid) { sleep 2; exit } } \
+                print \"$no forks refused\\n\"; exit($no ? 4 : 0)'";
+    [
+        row("busy-loop", spin, Intent::Throttled),
+        Row { kill_after: Some(PATIENCE), ..row("sleeper", sleep, Intent::Killed) },
+        Row { memory_bytes: HOG_MEMORY_BYTES, ..row("memory-hog", hog, Intent::MemoryLimit) },
+        Row { pids: Some(BOMB_PIDS), ..row("fork-bomb", bomb, Intent::PidsLimit(BOMB_CODE)) },
+        row("exits-with-3", "echo giving up >&2; exit 3", Intent::Exit(3)),
+    ]
+}
+
+fn row(name: &'static str, command: &'static str, intent: Intent) -> Row {
+    Row { name, command, memory_bytes: MEMORY_BYTES, pids: None, kill_after: None, intent }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meros_types::{Exit, Limitation, Source, TaskId, Usage, WallTime};
+
+    #[test]
+    fn there_are_twenty_commands_and_every_deliberate_end() {
+        let rows = rows();
+        let count = |wanted: fn(Intent) -> bool| rows.iter().filter(|row| wanted(row.intent)).count();
+        assert!(count(|intent| intent == Intent::Finish) >= 20);
+        assert_eq!(count(Intent::needs_limits), 3);
+        assert_eq!(count(|intent| matches!(intent, Intent::Exit(3) | Intent::Killed)), 2);
+        let names: std::collections::BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), rows.len());
+    }
+
+    fn end(state: TaskState, reason: Reason, exit: Option<Exit>, usage: Usage) -> TaskUpdate {
+        let mut end = TaskUpdate::new(TaskId::new("t").unwrap(), state, Source::Agent, reason, "", WallTime(0));
+        (end.exit, end.usage) = (exit, Some(usage));
+        end
+    }
+
+    #[test]
+    fn a_limit_that_held_nothing_is_not_what_was_meant() {
+        let finished = |periods| {
+            let usage = Usage { throttled_periods: periods, ..Usage::default() };
+            end(TaskState::Finished, Reason::Exited, Some(Exit::Code(0)), usage)
+        };
+        assert!(Intent::Throttled.is_met_by(&finished(3)) && !Intent::Throttled.is_met_by(&finished(0)));
+        let bombed = |refused, code| {
+            let usage = Usage { pids_refused: refused, ..Usage::default() };
+            end(TaskState::Failed, Reason::Exited, Some(Exit::Code(code)), usage)
+        };
+        let intent = Intent::PidsLimit(BOMB_CODE);
+        assert!(intent.is_met_by(&bombed(9, 4)) && !intent.is_met_by(&bombed(0, 4)) && !intent.is_met_by(&bombed(9, 1)));
+    }
+
+    #[test]
+    fn the_hog_has_to_fail_at_its_own_limit() {
+        let mut hog = end(TaskState::Failed, Reason::MemoryLimit, Some(Exit::Signal(9)), Usage::default());
+        assert!(!Intent::MemoryLimit.is_met_by(&hog));
+        hog.limitation = Some(Limitation { resource: "mem".to_owned(), limit: HOG_MEMORY_BYTES, measured: HOG_MEMORY_BYTES });
+        assert!(Intent::MemoryLimit.is_met_by(&hog));
+    }
+}

@@ -1,0 +1,32 @@
+//! Logs go to standard error, through `tracing`. Owned here: the level and the form. Deliberately absent: log files, which
+//! whoever starts a daemon makes by redirection.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+/// Checks a filter such as `info` or `warn,meros_agent=debug`.
+pub(crate) fn filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|_| "write a level (error, warn, info, debug, trace), or levels by module".to_owned())
+}
+
+/// Starts logging. A filter that was asked for goes first, then `-v`, then the default.
+pub(crate) fn start(filter: Option<&str>, verbose: u8, is_daemon: bool) {
+    let usual = match (verbose, is_daemon) {
+        (0, true) => "info",
+        (0, false) => "warn",
+        (1, _) => "info,meros=debug,meros_master=debug,meros_agent=debug,meros_session=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_new(filter.unwrap_or(usual)).unwrap_or_else(|_| EnvFilter::new(usual));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        .with_target(false)
+        // The parent that reads our standard error may be gone, and that must not end us.
+        .log_internal_errors(false)
+        .init();
+}

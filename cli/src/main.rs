@@ -1,0 +1,80 @@
+//! `meros`: the daemons, the tools of operators, and the demo, in one binary.
+//!
+//! Owned here: the command line, what people see, exit codes, and starting the parts that the other crates are. Deliberately
+//! absent: any decision about offers, tasks and agents.
+
+mod admin;
+mod args;
+mod batch;
+mod children;
+mod daemons;
+mod demo;
+mod error;
+mod local;
+mod logging;
+mod output;
+mod run;
+mod signals;
+mod simulate;
+mod status;
+mod usage;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Action, Cli};
+use error::{EXIT_FAILED, EXIT_USAGE, Error};
+
+fn main() -> ExitCode {
+    // An agent re-executes this binary as its launcher, which forks: that must be decided before there is any other thread.
+    meros_agent::dispatch_if_launcher();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error, &arguments),
+    };
+    logging::start(cli.log_level.as_deref(), cli.verbose, cli.action.is_daemon());
+    match perform(cli.action) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::note(format!("meros: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Help and version are answers; everything else is a mistake, said on one line.
+fn explain(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if !error.use_stderr() {
+        let printed = output::settled(error.print());
+        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) };
+    }
+    output::note(format!("meros: {}", usage::line(error, &Cli::command(), arguments)));
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Does what was asked, and says what to exit with.
+fn perform(action: Action) -> Result<u8, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(Error::file("start", "the runtime's threads"))?;
+    match action {
+        Action::Master(arguments) => runtime.block_on(daemons::master(*arguments)).map(|()| 0),
+        Action::Agent(arguments) => runtime.block_on(daemons::agent(*arguments)).map(|()| 0),
+        Action::Local(arguments) => runtime.block_on(local::run(arguments)).map(|()| 0),
+        Action::Run(arguments) => runtime.block_on(run::run(arguments)),
+        Action::Batch(arguments) => runtime.block_on(batch::run(arguments)).map(|()| 0),
+        Action::Status(arguments) => runtime.block_on(status::status(arguments)).map(|()| 0),
+        Action::Kill(arguments) => runtime.block_on(status::kill(arguments)).map(|()| 0),
+        Action::Simulate(arguments) => simulate::run(&arguments).map(|()| 0),
+        Action::Demo(arguments) => runtime.block_on(demo::run(arguments)).map(|()| 0),
+        Action::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "meros", &mut script);
+            output::settled(io::stdout().lock().write_all(&script))?;
+            Ok(0)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! `meros status` and `meros kill`: what an operator sees and ends. Deliberately absent: the connection and the table printer.
+
+use std::time::{Duration, SystemTime};
+
+use meros_proto::KillTask;
+use meros_types::{AgentId, AgentState, ClusterState, FrameworkId, FrameworkState, OfferState, Resources, TaskInfo, TaskState};
+
+use crate::admin::Admin;
+use crate::args::{KillArgs, StatusArgs, StatusPart};
+use crate::error::Error;
+use crate::output::{self, Cell, Column, Look, Table, Tone};
+
+const AGENTS: &[Column] = &[
+    Column::text("AGENT"),
+    Column::text("HOST"),
+    Column::text("STATE"),
+    Column::text("TOTAL"),
+    Column::text("FREE"),
+    Column::text("OFFERED"),
+    Column::text("USED"),
+    Column::text("RELEASING"),
+    Column::text("ATTRIBUTES"),
+];
+
+const FRAMEWORKS: &[Column] = &[
+    Column::text("FRAMEWORK"),
+    Column::text("NAME"),
+    Column::text("STATE"),
+    Column::text("ROLES"),
+    Column::number("EPOCH"),
+    Column::number("TASKS"),
+    Column::number("OFFERS"),
+    Column::text("ALLOCATED"),
+    Column::text("KEY"),
+];
+
+const TASKS: &[Column] = &[
+    Column::text("TASK"),
+    Column::text("NAME"),
+    Column::text("FRAMEWORK"),
+    Column::text("AGENT"),
+    Column::text("STATE"),
+    Column::text("REASON"),
+    Column::number("EXIT"),
+    Column::number("CPU S"),
+    Column::number("PEAK"),
+    Column::number("WALL S"),
+    Column::text("RESOURCES"),
+];
+
+const OFFERS: &[Column] = &[
+    Column::number("OFFER"),
+    Column::text("FRAMEWORK"),
+    Column::text("ROLE"),
+    Column::text("AGENT"),
+    Column::text("RESOURCES"),
+    Column::number("AGE S"),
+];
+
+/// `meros status`.
+pub(crate) async fn status(arguments: StatusArgs) -> Result<(), Error> {
+    let state = Admin::new(&arguments.connection)?.state(arguments.patience.wait).await?;
+    if arguments.json {
+        return Ok(match arguments.part {
+            None => output::say_json(&state),
+            Some(StatusPart::Agents) => output::say_json(&state.agents),
+            Some(StatusPart::Frameworks) => output::say_json(&state.frameworks),
+            Some(StatusPart::Tasks) => output::say_json(&state.tasks),
+            Some(StatusPart::Offers) => output::say_json(&state.offers),
+        }?);
+    }
+    let look = Look::of_stdout();
+    let text = match arguments.part {
+        Some(part) => table(&state, part).render(look),
+        None => summary(&state, look),
+    };
+    Ok(output::say(text)?)
+}
+
+/// `meros kill`.
+pub(crate) async fn kill(arguments: KillArgs) -> Result<(), Error> {
+    let mut admin = Admin::new(&arguments.connection)?;
+    let patience = arguments.patience.wait;
+    let framework = match &arguments.framework {
+        Some(prefix) => Some(framework_of(&admin.state(patience).await?, prefix)?),
+        None => None,
+    };
+    let kill = KillTask { framework, task: arguments.task.clone(), grace: arguments.grace };
+    admin.kill(kill, patience).await?;
+    Ok(output::say(format!("{} is being killed", arguments.task))?)
+}
+
+/// The one framework whose id begins so.
+fn framework_of(state: &ClusterState, prefix: &str) -> Result<FrameworkId, Error> {
+    let wanted = prefix.to_ascii_lowercase();
+    let mut found = state.frameworks.iter().map(|framework| framework.id).filter(|id| id.to_string().starts_with(&wanted));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(Error::Usage(format!("no framework's id begins with {prefix} (see `meros status frameworks`)"))),
+        (Some(_), Some(_)) => Err(Error::Usage(format!("several frameworks' ids begin with {prefix}; give more of it"))),
+    }
+}
+
+/// All four parts, each with its heading.
+fn summary(state: &ClusterState, look: Look) -> String {
+    let connected = state.agents.iter().filter(|agent| agent.connected).count();
+    let live = state.tasks.iter().filter(|task| !task.update.state.is_terminal()).count();
+    let parts = [
+        (StatusPart::Agents, format!("{} agents, {connected} connected", state.agents.len()), state.agents.len()),
+        (StatusPart::Frameworks, format!("{} frameworks", state.frameworks.len()), state.frameworks.len()),
+        (StatusPart::Tasks, format!("{} tasks, {live} live", state.tasks.len()), state.tasks.len()),
+        (StatusPart::Offers, format!("{} offers", state.offers.len()), state.offers.len()),
+    ];
+    let shown = parts.into_iter().map(|(part, heading, count)| match count {
+        0 => heading,
+        _ => format!("{heading}\n{}", table(state, part).render(look)),
+    });
+    shown.collect::<Vec<_>>().join("\n\n")
+}
+
+fn table(state: &ClusterState, part: StatusPart) -> Table {
+    let (columns, rows): (_, Vec<Vec<Cell>>) = match part {
+        StatusPart::Agents => (AGENTS, state.agents.iter().map(agent).collect()),
+        StatusPart::Frameworks => (FRAMEWORKS, state.frameworks.iter().map(framework).collect()),
+        StatusPart::Tasks => (TASKS, state.tasks.iter().map(|info| task(info, state)).collect()),
+        StatusPart::Offers => (OFFERS, state.offers.iter().map(|held| offer(held, state)).collect()),
+    };
+    let mut table = Table::new(columns);
+    for row in rows {
+        table.row(row);
+    }
+    table
+}
+
+fn agent(agent: &AgentState) -> Vec<Cell> {
+    let state = connection(agent.connected, "unreachable");
+    let (offered, used) = (amount(&agent.offered), amount(&agent.used));
+    vec![
+        agent.id.short().into(),
+        agent.hostname.clone().into(),
+        state,
+        amount(&agent.total),
+        amount(&agent.free),
+        offered,
+        used,
+        amount(&agent.releasing),
+        agent.attributes.to_string().into(),
+    ]
+}
+
+fn framework(framework: &FrameworkState) -> Vec<Cell> {
+    let roles: Vec<&str> = framework.roles.iter().map(|role| role.as_str()).collect();
+    vec![
+        framework.id.short().into(),
+        framework.name.clone().into(),
+        connection(framework.connected, "disconnected"),
+        roles.join(",").into(),
+        framework.epoch.to_string().into(),
+        framework.live_tasks.to_string().into(),
+        framework.offers.to_string().into(),
+        amount(&framework.allocated),
+        framework.key.clone().unwrap_or_default().into(),
+    ]
+}
+
+fn task(task: &TaskInfo, state: &ClusterState) -> Vec<Cell> {
+    let update = &task.update;
+    let usage = update.usage.as_ref();
+    vec![
+        task.id().to_string().into(),
+        task.name.clone().into(),
+        task.framework.short().into(),
+        host(state, task.agent).into(),
+        Cell::toned(update.state.as_str(), tone(update.state)),
+        update.reason.as_str().into(),
+        update.exit.map(|exit| exit.shell_code().to_string()).unwrap_or_default().into(),
+        usage.map(|usage| output::seconds(usage.cpu)).unwrap_or_default().into(),
+        usage.map(|usage| output::bytes(usage.memory_peak_bytes)).unwrap_or_default().into(),
+        usage.map(|usage| output::seconds(usage.wall)).unwrap_or_default().into(),
+        amount(&task.resources),
+    ]
+}
+
+fn offer(offer: &OfferState, state: &ClusterState) -> Vec<Cell> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    vec![
+        offer.id.to_string().into(),
+        offer.framework.short().into(),
+        offer.role.to_string().into(),
+        host(state, offer.agent).into(),
+        amount(&offer.resources),
+        output::seconds(now.saturating_sub(Duration::from_millis(offer.at.0))).into(),
+    ]
+}
+
+fn connection(connected: bool, otherwise: &str) -> Cell {
+    if connected { Cell::toned("connected", Tone::Good) } else { Cell::toned(otherwise, Tone::Bad) }
+}
+
+fn amount(resources: &Resources) -> Cell {
+    if resources.is_none() { "-".into() } else { resources.to_string().into() }
+}
+
+/// The agent's host, or its id when it is forgotten.
+fn host(state: &ClusterState, id: AgentId) -> String {
+    let known = state.agents.iter().find(|agent| agent.id == id);
+    known.map_or_else(|| id.short(), |agent| agent.hostname.clone())
+}
+
+/// What a state's colour says.
+pub(crate) fn tone(state: TaskState) -> Tone {
+    use TaskState::{Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Killing, Running, Starting, Unknown, Unreachable};
+    match state {
+        Finished | Running => Tone::Good,
+        TaskState::Staging | Starting | Killing | Killed => Tone::Middling,
+        Failed | Error | Dropped | Unreachable | Gone | GoneByOperator | Unknown => Tone::Bad,
+    }
+}

@@ -1,0 +1,299 @@
+//! The state machine around the user's scheduler. Owned: the order in which events, callbacks and messages follow each other.
+//! Absent: anything that could make two runs of the same events differ.
+//!
+//! `handle` takes one event and makes the callbacks that it calls for; `flush`, once per batch, gathers all that the
+//! callbacks decided into one message: demand, accepts, declines, kills and acknowledgements leave together.
+
+mod answer;
+mod end;
+mod receive;
+
+use std::time::Duration;
+
+use meros_types::{
+    Call, Demand, DemandCall, FAILOVER_TIMEOUT_DEFAULT, FromFramework, Now, Role, SHAPES_MAX, Subscribe, SubscribeMode,
+};
+use meros_types::{TaskUpdate, Time};
+
+use crate::doubts::Doubts;
+use crate::limits::EPHEMERAL_TIMEOUT;
+use crate::link::{Link, Step};
+use crate::outbox::Outbox;
+use crate::{Context, Disconnection, Effect, Event, Offer, Scheduler, SessionError};
+use end::Closing;
+
+/// Who a scheduler says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What people see.
+    pub name: String,
+    /// The framework's identity over restarts of its process; without one it ends with the process.
+    pub key: Option<String>,
+    /// The roles that it wants offers for; at least one.
+    pub roles: Vec<Role>,
+    /// How long its tasks outlive its process. By default a week with a key, and a minute without.
+    pub failover_timeout: Option<Duration>,
+}
+
+impl Identity {
+    /// A framework of this name, without a key, in the role `*`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), key: None, roles: vec![Role::default()], failover_timeout: None }
+    }
+}
+
+/// What the master was last told of one role.
+#[derive(Debug)]
+struct RoleDemand {
+    role: Role,
+    /// None when this session's master has heard nothing.
+    told: Option<Demand>,
+}
+
+/// A scheduler in its session.
+#[derive(Debug)]
+pub struct Host<S> {
+    scheduler: S,
+    cx: Context,
+    identity: Identity,
+    link: Link,
+    outbox: Outbox,
+    doubts: Doubts,
+    demands: Vec<RoleDemand>,
+    demand_version: u64,
+    /// The framework and epoch that the master gave, once it has.
+    registered: Option<crate::Session>,
+    /// Whether a callback was made since the last flush.
+    called: bool,
+    /// Launches that were refused here, to be told when the callback has returned.
+    refused: Vec<TaskUpdate>,
+    /// The offers of one callback; kept for its capacity.
+    lent: Vec<Offer>,
+    closing: Option<Closing>,
+}
+
+impl<S: Scheduler> Host<S> {
+    /// A session that has not begun: the first [`Event::TimePassed`], due at once, connects. All randomness is from `seed`.
+    pub fn new(identity: Identity, seed: u64, scheduler: S) -> Self {
+        let prefix = identity.key.as_ref().unwrap_or(&identity.name);
+        let demands = identity.roles.iter().map(|role| RoleDemand { role: role.clone(), told: None });
+        Self {
+            scheduler,
+            cx: Context::new(prefix, identity.key.is_some(), seed),
+            link: Link::new(!seed),
+            outbox: Outbox::default(),
+            doubts: Doubts::default(),
+            demands: demands.collect(),
+            demand_version: 0,
+            registered: None,
+            called: false,
+            refused: Vec::new(),
+            lent: Vec::new(),
+            closing: None,
+            identity,
+        }
+    }
+
+    /// The user's scheduler.
+    pub fn scheduler(&self) -> &S {
+        &self.scheduler
+    }
+
+    /// What the scheduler sees of its surroundings.
+    pub fn context(&self) -> &Context {
+        &self.cx
+    }
+
+    /// The user's scheduler, when its session is over.
+    pub fn into_scheduler(self) -> S {
+        self.scheduler
+    }
+
+    /// Takes one event in, with its callbacks.
+    pub fn handle(&mut self, now: Now, event: Event<S>, effects: &mut Vec<Effect>) {
+        if self.link.is_over() {
+            return;
+        }
+        self.cx.now = now;
+        match event {
+            Event::Connected => self.on_connected(effects),
+            Event::Disconnected(Disconnection::Lost(reason)) => self.on_lost(&reason),
+            Event::Disconnected(Disconnection::Refused(reason)) => {
+                self.link.lost(now.mono);
+                self.finish(Err(SessionError::Refused(reason)), effects);
+            }
+            Event::Received(message) => self.on_received(message, effects),
+            Event::Called(calling) => self.call(calling),
+            Event::TimePassed => self.on_time(effects),
+        }
+        self.tell_refused();
+    }
+
+    /// Sends what the batch came to, and ends when the scheduler wants to.
+    pub fn flush(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.link.is_over() {
+            return;
+        }
+        self.cx.now = now;
+        let session = self.link.session();
+        if session.is_some() && self.closing.is_none() {
+            self.gather();
+        }
+        let finished = self.cx.wishes.end.take().and_then(|end| self.begin_end(end));
+        if let Some(session) = session {
+            self.outbox.heartbeat = self.link.heartbeat_is_due(now.mono);
+            self.send_all(session, effects);
+        }
+        if let Some(result) = finished {
+            self.finish(result, effects);
+        }
+    }
+
+    /// When [`Event::TimePassed`] is wanted next; never again when the session is over.
+    pub fn wakeup(&self) -> Option<Time> {
+        if self.link.is_over() {
+            return None;
+        }
+        let mut first = self.link.wakeup();
+        let mut consider = |at: Option<Time>| first = first.into_iter().chain(at).min();
+        if let Some(closing) = &self.closing {
+            consider(Some(closing.until));
+            return first;
+        }
+        consider(self.cx.timers.first());
+        consider(self.cx.held.wakeup());
+        if self.link.session().is_some() {
+            consider(self.cx.tasks.wakeup());
+            consider(self.doubts.wakeup());
+        }
+        first
+    }
+
+    /// Panics when the state contradicts itself. For tests, after a flush.
+    pub fn check(&self) {
+        if self.link.is_over() {
+            return;
+        }
+        self.link.check();
+        self.cx.check();
+        self.doubts.check(|task| self.cx.task(task).is_some());
+        assert_eq!(self.cx.session.map(|session| session.id), self.link.session(), "the scheduler sees the open session");
+        assert!(self.outbox.is_empty(), "a flush leaves nothing unsaid");
+        assert!(self.refused.is_empty() && self.lent.is_empty(), "nothing is left of a callback");
+    }
+
+    fn on_connected(&mut self, effects: &mut Vec<Effect>) {
+        if !self.link.connected(self.cx.now.mono) {
+            return;
+        }
+        let mode = match self.registered {
+            None => SubscribeMode::Takeover,
+            Some(session) => SubscribeMode::Resume(session.epoch),
+        };
+        let keyed = self.identity.key.is_some();
+        let failover_timeout = if keyed { FAILOVER_TIMEOUT_DEFAULT } else { EPHEMERAL_TIMEOUT };
+        let subscribe = Subscribe {
+            framework: self.registered.map(|session| session.framework),
+            name: self.identity.name.clone(),
+            key: self.identity.key.clone(),
+            roles: self.identity.roles.clone(),
+            mode,
+            failover_timeout: self.identity.failover_timeout.unwrap_or(failover_timeout),
+        };
+        effects.push(Effect::Send(FromFramework { session: None, calls: vec![Call::Subscribe(subscribe)] }));
+    }
+
+    /// The connection is gone. Offers and what was not yet said are gone with it; everything else waits for the next.
+    fn on_lost(&mut self, reason: &str) {
+        let wait = self.link.lost(self.cx.now.mono);
+        // Once per outage: the rest is for those who look closely.
+        match self.link.failures() {
+            1 => tracing::warn!(reason, "no connection to the master; trying again until there is one"),
+            failures => tracing::debug!(reason, failures, ?wait, "still no connection to the master"),
+        }
+        self.cx.session = None;
+        self.doubts.restart(Default::default(), self.cx.now.mono);
+        let held = self.cx.held.clear();
+        for task in self.outbox.clear() {
+            self.report_never_sent(task);
+        }
+        if !held.is_empty() {
+            self.call(|scheduler, cx| scheduler.rescinded(&held, cx));
+        }
+    }
+
+    fn on_time(&mut self, effects: &mut Vec<Effect>) {
+        let now = self.cx.now.mono;
+        match self.link.step(now) {
+            Some(Step::Connect) => effects.push(Effect::Connect),
+            Some(Step::GiveUp(reason)) => {
+                effects.push(Effect::Disconnect);
+                self.on_lost(reason);
+            }
+            None => {}
+        }
+        if self.closing.is_some() {
+            return self.close_if_late(effects);
+        }
+        let expired = self.cx.held.expire(now);
+        if !expired.is_empty() {
+            self.call(|scheduler, cx| scheduler.rescinded(&expired, cx));
+        }
+        for timer in self.cx.timers.take_due(now) {
+            self.call(|scheduler, cx| scheduler.timer(timer, cx));
+        }
+    }
+
+    /// Makes one callback, unless the scheduler has said that it wants to end.
+    fn call(&mut self, callback: impl FnOnce(&mut S, &mut Context)) {
+        if self.is_ending() {
+            return;
+        }
+        callback(&mut self.scheduler, &mut self.cx);
+        self.called = true;
+        for offer in self.cx.held.take_answered() {
+            self.answer(offer);
+        }
+    }
+
+    /// Puts in the outbox what was not put there while handling.
+    fn gather(&mut self) {
+        let now = self.cx.now.mono;
+        if std::mem::take(&mut self.cx.wishes.reconcile) {
+            self.doubts.ask_now(self.cx.tasks.iter().map(|(id, _)| id.clone()), now);
+        }
+        self.outbox.kills = self.cx.tasks.take_due_kills(now);
+        self.outbox.reconcile = self.doubts.take_due(now);
+        let revive = std::mem::take(&mut self.cx.wishes.revive);
+        if std::mem::take(&mut self.called) || revive {
+            self.ask_for_demand(revive);
+        }
+    }
+
+    /// Asks the scheduler what it wants, and tells the master what has changed.
+    fn ask_for_demand(&mut self, revive: bool) {
+        for entry in &mut self.demands {
+            let mut demand = self.scheduler.demand(&entry.role);
+            if demand.shapes.len() > SHAPES_MAX {
+                tracing::warn!(role = %entry.role, shapes = demand.shapes.len(), "a demand has too many shapes; only the first {SHAPES_MAX} count");
+                demand.shapes.truncate(SHAPES_MAX);
+            }
+            // A master that has heard nothing takes it for no demand.
+            let changed = entry.told.as_ref().map_or(!demand.is_nothing(), |told| *told != demand);
+            if changed || (revive && !demand.is_nothing()) {
+                self.demand_version += 1;
+                let (role, version) = (entry.role.clone(), self.demand_version);
+                self.outbox.demands.push(DemandCall { role, version, demand: demand.clone() });
+            }
+            entry.told = Some(demand);
+        }
+    }
+
+    fn send_all(&mut self, session: meros_types::SessionId, effects: &mut Vec<Effect>) {
+        let messages = self.outbox.pack(session);
+        if !messages.is_empty() {
+            self.link.sent(self.cx.now.mono);
+        }
+        effects.extend(messages.into_iter().map(Effect::Send));
+    }
+}

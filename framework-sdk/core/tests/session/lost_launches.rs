@@ -1,0 +1,89 @@
+//! A launch that a lost connection leaves in doubt comes to a definite end.
+
+use std::time::Duration;
+
+use meros_session::{Disconnection, Event};
+use meros_types::TaskState::*;
+use meros_types::*;
+
+use crate::desk::*;
+
+#[test]
+fn a_launch_that_never_left_is_dropped_at_once() {
+    let mut desk = Desk::registered();
+    desk.call(|script, _| script.on_offers = Some(Box::new(|offers, _| offers[0].launch(task("a")).unwrap())));
+    let offers = desk.received(FrameworkEvent::Offers(vec![offer(1)]));
+    assert_eq!(desk.batch(vec![offers, Event::Disconnected(Disconnection::Lost("test".into()))]), []);
+    assert_eq!(desk.heard(), ["offers 1", "a DROPPED LAUNCH_LOST"]);
+    assert_eq!(desk.host.context().task_count(), 0);
+}
+
+#[test]
+fn a_launch_unknown_to_the_same_master_is_dropped() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    assert_eq!(desk.reconnect(), [reconcile(&["a"])]);
+    desk.heard();
+    assert_eq!(desk.receive(view("a", Unknown)), []);
+    assert_eq!(desk.heard(), ["a DROPPED LAUNCH_LOST"]);
+    assert_eq!(desk.wait(Duration::from_secs(100)), []);
+}
+
+/// A scheduler with task `a`, and a master of a later term that doesn't know it.
+fn unknown_to_a_new_master() -> Desk {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    desk.session = SessionId { term: Term(2), n: 0 };
+    desk.reconnect();
+    desk.heard();
+    desk.receive(view("a", Unknown));
+    assert_eq!(desk.heard(), ["a UNKNOWN RECONCILIATION"]);
+    desk
+}
+
+#[test]
+fn a_launch_unknown_to_a_new_master_may_yet_turn_up() {
+    let mut desk = unknown_to_a_new_master();
+    let effects = desk.wait(Duration::from_secs(1));
+    assert_eq!(desk.calls_of(effects), [reconcile(&["a"])]);
+    desk.receive(view("a", Unknown));
+    assert!(desk.heard().is_empty());
+    desk.receive(fact("a", 1, Running, 1, 1));
+    assert_eq!(desk.heard(), ["a RUNNING STARTED"]);
+    assert_eq!(desk.wait(Duration::from_secs(100)), []);
+}
+
+#[test]
+fn a_launch_unknown_to_a_new_master_that_has_the_agent_is_dropped() {
+    let mut desk = unknown_to_a_new_master();
+    desk.receive(FrameworkEvent::Offers(vec![offer(1)]));
+    desk.heard();
+    let effects = desk.wait(Duration::from_secs(1));
+    assert_eq!(desk.calls_of(effects), [reconcile(&["a"])]);
+    desk.receive(view("a", Unknown));
+    assert_eq!(desk.heard(), ["a DROPPED LAUNCH_LOST"]);
+}
+
+#[test]
+fn a_task_that_was_confirmed_is_never_concluded_to_be_dropped() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    desk.receive(fact("a", 1, Running, 1, 1));
+    desk.session = SessionId { term: Term(2), n: 0 };
+    desk.reconnect();
+    desk.receive(FrameworkEvent::Offers(vec![offer(1)]));
+    desk.heard();
+    desk.receive(view("a", Unknown));
+    assert_eq!(desk.heard(), ["a UNKNOWN RECONCILIATION"]);
+    assert_eq!(desk.host.context().task_count(), 1);
+}
+
+#[test]
+fn a_refused_accept_is_asked_about() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    let refused = RefusedCall { call: "Accept".into(), reason: "test".into() };
+    assert_eq!(desk.receive(FrameworkEvent::CallRefused(refused)), [reconcile(&["a"])]);
+    desk.receive(view("a", Unknown));
+    assert_eq!(desk.heard(), ["a DROPPED LAUNCH_LOST"]);
+}

@@ -1,0 +1,15 @@
+//! The session of a scheduler, event by event, in memory. Each file has one topic; `desk` is what they share.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test says by a panic that it failed, and by its name what it shows")]
+
+mod desk;
+mod ending;
+mod facts;
+mod held;
+mod kills;
+mod limits;
+mod lost_launches;
+mod offers;
+mod reconnecting;
+mod subscribing;
+mod timers;

@@ -1,0 +1,151 @@
+//! Offers are lent: used, declined, or back by themselves.
+
+use std::time::Duration;
+
+use meros_session::{LaunchError, Offer};
+use meros_types::*;
+
+use crate::desk::*;
+
+/// What three offers lead to when the scheduler does `act` with them.
+#[track_caller]
+fn check(act: impl FnMut(&mut [Offer]) + Send + 'static, calls: &[Call]) {
+    let mut act = act;
+    let mut desk = Desk::registered();
+    desk.call(move |script, _| script.on_offers = Some(Box::new(move |offers, _| act(offers))));
+    assert_eq!(desk.receive(FrameworkEvent::Offers(vec![offer(1), offer(2), offer(3)])), calls);
+}
+
+#[test]
+fn what_is_not_used_goes_back() {
+    check(|_| {}, &[decline(&[1, 2, 3], FILTER_DEFAULT)]);
+}
+
+#[test]
+fn what_is_declined_goes_back_for_as_long_as_it_says() {
+    let hour = Duration::from_secs(3_600);
+    let calls = [decline(&[2, 3], FILTER_DEFAULT), decline(&[1], hour)];
+    check(
+        move |offers| {
+            offers[0].decline_for(hour);
+            offers[1].decline();
+        },
+        &calls,
+    );
+    check(|offers| offers[0].decline_for(FILTER_MAX * 2), &[decline(&[2, 3], FILTER_DEFAULT), decline(&[1], FILTER_MAX)]);
+}
+
+#[test]
+fn launches_leave_in_one_accept_before_the_declines() {
+    check(
+        |offers| {
+            offers[0].launch(task("a")).unwrap();
+            offers[2].launch(task("b")).unwrap();
+            offers[0].launch(task("c")).unwrap();
+        },
+        &[
+            Call::Accept(Accept {
+                groups: vec![
+                    AcceptGroup { leases: vec![OfferId(1)], operations: vec![Operation::Launch(vec![task("a"), task("c")])] },
+                    AcceptGroup { leases: vec![OfferId(3)], operations: vec![Operation::Launch(vec![task("b")])] },
+                ],
+                all_or_nothing: false,
+                filter: FILTER_DEFAULT,
+            }),
+            decline(&[2], FILTER_DEFAULT),
+        ],
+    );
+}
+
+#[test]
+fn the_rest_of_a_used_offer_has_the_filter_that_was_asked_for() {
+    let Call::Accept(mut used) = accept(1, vec![task("a")]) else { panic!() };
+    used.filter = Duration::ZERO;
+    check(
+        |offers| {
+            offers[0].launch(task("a")).unwrap();
+            offers[0].decline_for(Duration::ZERO);
+        },
+        &[Call::Accept(used), decline(&[2, 3], FILTER_DEFAULT)],
+    );
+}
+
+#[test]
+fn an_offer_shrinks_with_each_launch() {
+    check(
+        |offers| {
+            for name in ["a", "b", "c", "d"] {
+                assert!(offers[0].fits(&task(name).resources));
+                offers[0].launch(task(name)).unwrap();
+            }
+            assert_eq!(*offers[0].resources(), Resources::none());
+            let LaunchError::Shortfall { shortfall, .. } = offers[0].launch(task("e")).unwrap_err() else { panic!() };
+            assert_eq!(shortfall.to_string(), "cpus: 1 wanted, 0 available");
+        },
+        &[accept(1, ["a", "b", "c", "d"].map(task).to_vec()), decline(&[2, 3], FILTER_DEFAULT)],
+    );
+}
+
+#[test]
+fn a_task_that_can_not_run_is_refused_on_the_spot() {
+    check(
+        |offers| {
+            let mut refuse = |change: fn(&mut TaskSpec), reason: &str| {
+                let mut bad = task("a");
+                change(&mut bad);
+                let error = offers[0].launch(bad).unwrap_err().to_string();
+                assert!(error.contains(reason), "{error}");
+            };
+            refuse(|task| task.command = Command::words([] as [&str; 0]), "no program");
+            refuse(|task| task.command = Command::shell("a\0"), "NUL");
+            refuse(|task| task.command = Command::shell("a".repeat(200_000)), "128 KiB");
+            refuse(|task| task.name = "a\nb".into(), "control character");
+            refuse(|task| drop(task.command.environment.insert("a=b".into(), String::new())), "=");
+            offers[1].decline();
+            assert!(matches!(offers[1].launch(task("a")), Err(LaunchError::Declined { .. })));
+        },
+        &[decline(&[1, 2, 3], FILTER_DEFAULT)],
+    );
+}
+
+#[test]
+fn the_demand_leaves_with_the_launch_that_changes_it() {
+    let mut desk = Desk::registered();
+    let one = Demand::of(task("a").resources, 1);
+    desk.call({
+        let one = one.clone();
+        |script, _| script.wanted = one
+    });
+    desk.call(|script, _| script.on_offers = Some(Box::new(|offers, _| offers[0].launch(task("a")).unwrap())));
+    let mut events = vec![desk.received(FrameworkEvent::Offers(vec![offer(1)]))];
+    events.push(meros_session::Event::Called(Box::new(|script: &mut Script, _| script.wanted = Demand::nothing())));
+    let effects = desk.batch(events);
+    let demand = Call::Demand(DemandCall { role: Role::default(), version: 2, demand: Demand::nothing() });
+    assert_eq!(desk.calls_of(effects), [demand, accept(1, vec![task("a")])]);
+}
+
+#[test]
+fn an_id_is_launched_once() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    desk.call(|script, _| script.on_offers = Some(Box::new(|offers, _| offers[0].launch(task("a")).unwrap())));
+    assert_eq!(desk.receive(FrameworkEvent::Offers(vec![offer(2)])), [decline(&[2], FILTER_DEFAULT)]);
+    assert_eq!(desk.heard(), ["offers 2", "a ERROR DUPLICATE_TASK"]);
+    assert_eq!(desk.host.context().task_count(), 1);
+}
+
+#[test]
+fn ids_are_new_and_made_of_name_and_epoch() {
+    let mut desk = Desk::new(meros_session::Identity::new("my batch"));
+    let early = |desk: &mut Desk| {
+        let (ids, made) = std::sync::mpsc::sync_channel(1);
+        desk.call(move |_, cx| ids.send(cx.new_task_id()).unwrap());
+        made.recv().unwrap().to_string()
+    };
+    assert!(early(&mut desk).starts_with("my_batch-x"));
+    desk.connect();
+    desk.subscribe(4);
+    assert_eq!(early(&mut desk), "my_batch-4-2");
+    desk.lose();
+    assert_eq!(early(&mut desk), "my_batch-4-3");
+}

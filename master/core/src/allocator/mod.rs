@@ -1,0 +1,249 @@
+//! Who is offered what: weighted dominant-resource fairness over clients (one framework in one role), driven by demand.
+//!
+//! Work follows change. When nothing is dirty, no open want can use any free resource; so a pass looks only at agents whose
+//! free resources changed (with every client) and at clients whose wants changed (with every agent that has something free).
+//! It owns demands, filters, shares and turns. It does not own resources: the ledger does, and hands them in.
+
+mod client;
+mod pass;
+mod set;
+mod sum;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use meros_types::{Demand, FILTER_DEFAULT, FILTER_MAX, Resources, Time};
+
+use crate::table::{AgentIx, ClientIx, FrameworkIx, Table};
+use client::Client;
+pub(crate) use client::Purpose;
+pub(crate) use pass::Grant;
+use set::ClientSet;
+use sum::{Share, Sum};
+
+/// Where the allocator finds what is free.
+pub(crate) trait Pool {
+    /// What nobody has of an agent that may be offered.
+    fn free(&self, agent: AgentIx) -> &Resources;
+}
+
+/// Clients by share, the one that has least first.
+type Order = BTreeSet<(Share, ClientIx)>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Allocator {
+    clients: ClientTable,
+    /// The clients that want more.
+    order: Order,
+    /// The agents that may be offered, each with those who declined in its current round.
+    agents: BTreeMap<AgentIx, ClientSet>,
+    total: Sum,
+    /// The total changed, so that every share did.
+    shares_stale: bool,
+    dirty_agents: BTreeSet<AgentIx>,
+    dirty_clients: BTreeSet<ClientIx>,
+    filters: BTreeSet<(Time, ClientIx, AgentIx)>,
+}
+
+#[derive(Debug)]
+struct ClientTable(Table<ClientIx, Client>);
+
+impl Default for ClientTable {
+    fn default() -> Self {
+        Self(Table::new())
+    }
+}
+
+impl Allocator {
+    /// A client with no demand yet.
+    pub(crate) fn add_client(&mut self, framework: FrameworkIx, weight: u32) -> ClientIx {
+        self.clients.0.insert(Client::new(framework, weight.max(1)))
+    }
+
+    /// Forgets a client that has nothing any more.
+    pub(crate) fn remove_client(&mut self, client: ClientIx) {
+        self.order.remove(&(self.clients.0[client].share, client));
+        self.dirty_clients.remove(&client);
+        self.agents.values_mut().for_each(|passed| passed.remove(client));
+        self.filters.retain(|(_, filtered, _)| *filtered != client);
+        self.clients.0.remove(client);
+    }
+
+    /// Whether a client's framework has a stream. One without is offered nothing, and its filters fall.
+    pub(crate) fn set_active(&mut self, client: ClientIx, active: bool) {
+        self.change(client, |row| {
+            row.active = active;
+            row.clear_filters();
+        });
+        self.dirty_clients.insert(client);
+    }
+
+    /// Replaces a client's demand. Every offer it holds must then be counted with [`Allocator::attribute`].
+    pub(crate) fn set_demand(&mut self, client: ClientIx, demand: Demand) {
+        self.change(client, |row| row.set_demand(demand));
+        self.dirty_clients.insert(client);
+    }
+
+    /// Counts an offer that a client holds against its new demand.
+    pub(crate) fn attribute(&mut self, client: ClientIx, resources: &Resources) -> Purpose {
+        self.change(client, |row| row.attribute(resources))
+    }
+
+    /// An agent may be offered from now on.
+    pub(crate) fn add_agent(&mut self, agent: AgentIx) {
+        self.agents.insert(agent, ClientSet::default());
+        self.dirty_agents.insert(agent);
+    }
+
+    /// An agent may not be offered any more.
+    pub(crate) fn remove_agent(&mut self, agent: AgentIx) {
+        self.agents.remove(&agent);
+        self.dirty_agents.remove(&agent);
+        for client in self.clients.0.indices() {
+            self.clients.0[client].forget_agent(agent);
+        }
+        self.filters.retain(|(_, _, filtered)| *filtered != agent);
+    }
+
+    /// The cluster has this much more to share.
+    pub(crate) fn add_total(&mut self, resources: &Resources) {
+        self.total.add(resources);
+        self.shares_stale = true;
+    }
+
+    /// The cluster has this much less to share.
+    pub(crate) fn subtract_total(&mut self, resources: &Resources) {
+        self.total.subtract(resources);
+        self.shares_stale = true;
+    }
+
+    /// Something of an agent became free.
+    pub(crate) fn freed(&mut self, agent: AgentIx) {
+        if self.agents.contains_key(&agent) {
+            self.dirty_agents.insert(agent);
+        }
+    }
+
+    /// A client has this much more: a task that was not launched from an offer of this master.
+    pub(crate) fn charge(&mut self, client: ClientIx, resources: &Resources) {
+        let total = &self.total;
+        let row = &mut self.clients.0[client];
+        let before = row.share;
+        row.allocated.add(resources);
+        row.share = row.allocated.dominant_share(total, row.weight);
+        Self::reorder(&mut self.order, before, client, row);
+    }
+
+    /// A client has this much less.
+    pub(crate) fn discharge(&mut self, client: ClientIx, resources: &Resources) {
+        let total = &self.total;
+        let row = &mut self.clients.0[client];
+        let before = row.share;
+        row.allocated.subtract(resources);
+        row.share = row.allocated.dominant_share(total, row.weight);
+        Self::reorder(&mut self.order, before, client, row);
+    }
+
+    /// An offer is over, in whichever way. What of it was not used must be discharged too.
+    pub(crate) fn offer_ended(&mut self, client: ClientIx, purpose: Purpose) {
+        let was_sated = !self.clients.0[client].wants_more();
+        self.change(client, |row| row.offer_ended(purpose));
+        if was_sated && self.clients.0[client].wants_more() {
+            self.dirty_clients.insert(client);
+        }
+    }
+
+    /// A client answered an offer, whatever it said.
+    pub(crate) fn answered(&mut self, client: ClientIx) {
+        self.clients.0[client].answered();
+    }
+
+    /// A client doesn't want what is free of an agent now: it goes last in the agent's round, and until the filter ends the
+    /// same or less is not offered to it again.
+    pub(crate) fn declined(&mut self, now: Time, client: ClientIx, agent: AgentIx, free: &Resources, filter: Duration) {
+        let Some(passed) = self.agents.get_mut(&agent) else { return };
+        passed.insert(client);
+        let filter = filter.min(FILTER_MAX);
+        if !filter.is_zero() {
+            let until = now.after(filter);
+            self.clients.0[client].set_filter(agent, free.clone(), until);
+            self.filters.insert((until, client, agent));
+        }
+    }
+
+    /// A lease ran out: counts as a decline, with a filter that doubles each time in a row.
+    pub(crate) fn lease_expired(&mut self, now: Time, client: ClientIx, agent: AgentIx, free: &Resources) {
+        let times = self.clients.0[client].lease_expired(agent);
+        let filter = FILTER_DEFAULT.saturating_mul(2_u32.saturating_pow(times - 1));
+        self.declined(now, client, agent, free, filter);
+    }
+
+    /// When the next filter ends.
+    pub(crate) fn wakeup(&self) -> Option<Time> {
+        self.filters.first().map(|(until, _, _)| *until)
+    }
+
+    /// Ends the filters whose time has come.
+    pub(crate) fn time_passed(&mut self, now: Time) {
+        while let Some((until, client, agent)) = self.filters.first().copied().filter(|(until, _, _)| *until <= now) {
+            self.filters.remove(&(until, client, agent));
+            if self.clients.0[client].end_filter(agent, now) {
+                self.freed(agent);
+            }
+        }
+    }
+
+    /// What a client holds, for display.
+    pub(crate) fn allocated(&self, client: ClientIx) -> Resources {
+        self.clients.0[client].allocated.to_resources()
+    }
+
+    /// Changes a client, keeping its place in the order true.
+    fn change<R>(&mut self, client: ClientIx, change: impl FnOnce(&mut Client) -> R) -> R {
+        let row = &mut self.clients.0[client];
+        let before = row.share;
+        let result = change(row);
+        Self::reorder(&mut self.order, before, client, row);
+        result
+    }
+
+    fn reorder(order: &mut Order, before: Share, client: ClientIx, row: &Client) {
+        order.remove(&(before, client));
+        if row.wants_more() {
+            order.insert((row.share, client));
+        }
+    }
+
+    fn refresh_shares(&mut self) {
+        self.order.clear();
+        for client in self.clients.0.indices() {
+            let row = &mut self.clients.0[client];
+            row.share = row.allocated.dominant_share(&self.total, row.weight);
+            if row.wants_more() {
+                self.order.insert((row.share, client));
+            }
+        }
+        self.shares_stale = false;
+    }
+
+    /// Panics when a table contradicts another. `allocated` and `offers` are recounted by the caller.
+    pub(crate) fn check(&self, recounted: &BTreeMap<ClientIx, (Recount, usize)>, total: &Recount) {
+        assert_eq!(self.total, total.0, "the allocator's total is not the sum of the agents that count");
+        for (ix, row) in self.clients.0.iter() {
+            let (allocated, offers) = recounted.get(&ix).cloned().unwrap_or_default();
+            assert_eq!(row.allocated, allocated.0, "client {ix:?} is charged other than what it holds");
+            assert_eq!(row.offers, offers, "client {ix:?} has another number of offers than it is said to");
+            assert_eq!(self.order.contains(&(row.share, ix)), row.wants_more(), "client {ix:?} is misplaced in the order");
+        }
+    }
+}
+
+/// A sum that `check` builds from offers and tasks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recount(Sum);
+
+impl Recount {
+    pub(crate) fn add(&mut self, resources: &Resources) {
+        self.0.add(resources);
+    }
+}

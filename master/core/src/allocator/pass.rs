@@ -1,0 +1,148 @@
+//! One allocation pass: from what is dirty to grants.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use meros_types::Resources;
+
+use super::client::Purpose;
+use super::{Allocator, ClientSet, ClientTable, Order, Pool, Sum};
+use crate::table::{AgentIx, ClientIx, FrameworkIx};
+
+/// What a client is to be offered of an agent. It is charged already.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) client: ClientIx,
+    pub(crate) framework: FrameworkIx,
+    pub(crate) agent: AgentIx,
+    pub(crate) resources: Resources,
+    pub(crate) purpose: Purpose,
+}
+
+impl Allocator {
+    /// Whether a pass would look at anything.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.dirty_agents.is_empty() || !self.dirty_clients.is_empty()
+    }
+
+    /// Grants what is free to those who want it, least share first, one copy of a shape at a time. Each grant of one visit to
+    /// an agent becomes one offer.
+    pub(crate) fn pass(&mut self, pool: &impl Pool, grants: &mut Vec<Grant>) {
+        if self.shares_stale {
+            self.refresh_shares();
+        }
+        let dirty = mem::take(&mut self.dirty_agents);
+        let mut order = mem::take(&mut self.order);
+        for agent in &dirty {
+            self.visit(*agent, &mut order, pool, grants);
+        }
+        self.order = order;
+        self.serve_dirty_clients(pool, grants);
+    }
+
+    /// Clients whose wants changed look at every agent; nobody else can use what lies free there.
+    fn serve_dirty_clients(&mut self, pool: &impl Pool, grants: &mut Vec<Grant>) {
+        let mut order = Order::new();
+        for client in mem::take(&mut self.dirty_clients) {
+            let place = (self.clients.0[client].share, client);
+            if self.order.remove(&place) {
+                order.insert(place);
+            }
+        }
+        let agents: Vec<AgentIx> = if order.is_empty() { Vec::new() } else { self.agents.keys().copied().collect() };
+        for agent in agents {
+            if order.is_empty() {
+                break;
+            }
+            self.visit(agent, &mut order, pool, grants);
+        }
+        self.order.append(&mut order);
+    }
+
+    fn visit(&mut self, agent: AgentIx, order: &mut Order, pool: &impl Pool, grants: &mut Vec<Grant>) {
+        let Some(passed) = self.agents.get_mut(&agent) else { return };
+        let mut free = pool.free(agent).clone();
+        if free.is_none() {
+            return;
+        }
+        let mut granted = BTreeMap::new();
+        while let Some((client, want)) = candidate(&self.clients, passed, order, agent, &free) {
+            let alone = order.len() == 1;
+            let taken = take(&mut self.clients, &self.total, order, (client, want), &free, alone);
+            free = free.checked_sub(&taken.0).expect("a want takes no more than what fits");
+            merge(&mut granted, (client, want), taken);
+        }
+        for ((client, want), (resources, copies)) in granted {
+            let row = &mut self.clients.0[client];
+            row.offers += 1;
+            if !row.wants_more() {
+                order.remove(&(row.share, client));
+            }
+            let purpose = Purpose { version: row.version, want, copies };
+            grants.push(Grant { client, framework: row.framework, agent, resources, purpose });
+        }
+    }
+}
+
+/// The client with the least share that this agent suits; those who declined in this round only when nobody else is left,
+/// and then the round begins anew.
+fn candidate(
+    clients: &ClientTable,
+    passed: &mut ClientSet,
+    order: &Order,
+    agent: AgentIx,
+    free: &Resources,
+) -> Option<(ClientIx, usize)> {
+    let suited = |client: ClientIx| clients.0[client].suits(agent, free).map(|want| (client, want));
+    let mut held_back = false;
+    for (_, client) in order {
+        if passed.contains(*client) {
+            held_back = true;
+        } else if let Some(found) = suited(*client) {
+            return Some(found);
+        }
+    }
+    if !held_back {
+        return None;
+    }
+    let found = order.iter().filter(|(_, client)| passed.contains(*client)).find_map(|(_, client)| suited(*client));
+    if found.is_some() {
+        passed.clear();
+    }
+    found
+}
+
+/// Takes one copy of a want out of what is free, or all that fit when nobody else is waiting, and charges the client.
+fn take(
+    clients: &mut ClientTable,
+    total: &Sum,
+    order: &mut Order,
+    (client, want): (ClientIx, usize),
+    free: &Resources,
+    alone: bool,
+) -> (Resources, u64) {
+    let row = &mut clients.0[client];
+    let wanted = &mut row.wants[want];
+    let copies = if alone { wanted.fitting(free) } else { 1 };
+    let taken = if wanted.takes_anything() { free.clone() } else { wanted.shape.take(free, copies) };
+    wanted.left = wanted.left.map(|left| left - copies);
+    order.remove(&(row.share, client));
+    row.allocated.add(&taken);
+    row.share = row.allocated.dominant_share(total, row.weight);
+    if row.wants_more() {
+        order.insert((row.share, client));
+    }
+    (taken, copies)
+}
+
+type Granted = BTreeMap<(ClientIx, usize), (Resources, u64)>;
+
+fn merge(granted: &mut Granted, key: (ClientIx, usize), (resources, copies): (Resources, u64)) {
+    match granted.get_mut(&key) {
+        Some(sum) => {
+            sum.0 = sum.0.checked_add(&resources).expect("parts of one agent's free resources have a sum");
+            sum.1 += copies;
+        }
+        None => drop(granted.insert(key, (resources, copies))),
+    }
+}

@@ -1,0 +1,99 @@
+//! Recounts every table from the offers and tasks themselves.
+
+use std::collections::BTreeMap;
+
+use meros_types::Resources;
+
+use crate::allocator::Recount;
+use crate::ledger::Part;
+use crate::rows::Agent;
+use crate::table::{AgentIx, ClientIx};
+use crate::{Master, Peer};
+
+impl Master {
+    /// Panics on a broken invariant, naming it. Tests and the simulator call it after every step; it looks at everything.
+    pub fn check(&self) {
+        for (ix, agent) in self.agents.0.iter() {
+            self.check_agent(ix, agent);
+        }
+        self.check_frameworks();
+        self.check_streams();
+        self.check_shares();
+    }
+
+    fn check_agent(&self, ix: AgentIx, agent: &Agent) {
+        let id = agent.offered.id;
+        assert_eq!(self.agents_by_id.get(&id), Some(&ix), "agent {id} is not found by its id");
+        for offer in &agent.offers {
+            assert_eq!(self.offers[offer].agent, ix, "agent {id} lists offer {offer} of another agent");
+        }
+        for task in &agent.tasks {
+            assert!(self.tasks[*task].is_live(), "agent {id} lists a task that is over");
+        }
+        let Some(ledger) = &agent.ledger else {
+            assert!(agent.offers.is_empty(), "agent {id} is unreachable and on offer");
+            assert!(agent.tasks.iter().all(|task| self.tasks[*task].part.is_none()), "agent {id} is unreachable and in a sum");
+            return;
+        };
+        let sum = |resources: Vec<&Resources>| {
+            resources.into_iter().fold(Resources::none(), |sum, add| sum.checked_add(add).expect("one agent's parts have a sum"))
+        };
+        let in_part = |part| sum(agent.tasks.iter().map(|ix| &self.tasks[*ix]).filter(|task| task.part == Some(part)).map(|task| &task.resources).collect());
+        let offered = sum(agent.offers.iter().map(|offer| &self.offers[offer].resources).collect());
+        assert_eq!(ledger.part(Part::Offered), &offered, "agent {id}: offered");
+        assert_eq!(ledger.part(Part::Used), &in_part(Part::Used), "agent {id}: used");
+        assert_eq!(ledger.part(Part::Releasing), &in_part(Part::Releasing), "agent {id}: releasing");
+        let parts = [Part::Offered, Part::Used, Part::Releasing].map(|part| ledger.part(part));
+        let free = parts.iter().fold(ledger.total().clone(), |free, part| free.saturating_sub(part));
+        assert_eq!(ledger.free(), &free, "agent {id}: total = free + offered + used + releasing");
+    }
+
+    fn check_frameworks(&self) {
+        for (ix, framework) in self.frameworks.iter() {
+            let id = framework.id;
+            assert_eq!(self.frameworks_by_id.get(&id), Some(&ix), "framework {id} is not found by its id");
+            let live = framework.tasks.values().filter(|task| self.tasks[**task].is_live()).count() as u64;
+            assert_eq!(framework.live_tasks, live, "framework {id}: live tasks");
+            assert!(framework.link.is_some() || framework.offers.is_empty(), "framework {id} has offers and no stream");
+            assert!(framework.offers.iter().all(|offer| self.offers[offer].framework == ix), "framework {id} lists another's offer");
+        }
+        for (id, offer) in &self.offers {
+            assert!(self.frameworks[offer.framework].offers.contains(id), "offer {id} is unknown to its framework");
+            assert!(self.agents.0[offer.agent].offers.contains(id), "offer {id} is unknown to its agent");
+            assert!(self.agents.0[offer.agent].link.is_some(), "offer {id} is of an agent without a stream");
+        }
+        for (launch, task) in &self.tasks_by_launch {
+            assert_eq!(self.tasks[*task].launch, *launch, "launch {launch} leads to another's task");
+        }
+        assert_eq!(self.tasks.len(), self.tasks_by_launch.len(), "every task is found by its launch");
+    }
+
+    fn check_streams(&self) {
+        for (stream, state) in &self.streams {
+            let link = match state.peer {
+                Peer::Agent(agent) => self.agents.0[agent].link,
+                Peer::Framework(framework) => self.frameworks[framework].link,
+            };
+            assert_eq!(link.map(|link| link.stream), Some(*stream), "a stream's peer has another stream");
+        }
+    }
+
+    fn check_shares(&self) {
+        let mut held: BTreeMap<ClientIx, (Recount, usize)> = BTreeMap::new();
+        for offer in self.offers.values() {
+            let client = held.entry(offer.client).or_default();
+            client.0.add(&offer.resources);
+            client.1 += 1;
+        }
+        for (_, task) in self.tasks.iter().filter(|(_, task)| task.part.is_some()) {
+            held.entry(task.client).or_default().0.add(&task.resources);
+        }
+        let mut total = Recount::default();
+        for (_, agent) in self.agents.0.iter() {
+            if let Some(ledger) = &agent.ledger {
+                total.add(ledger.total());
+            }
+        }
+        self.allocator.check(&held, &total);
+    }
+}

@@ -1,0 +1,79 @@
+//! What a master wants done. Imperative: the shell performs, in this order, and reports back what came of it.
+
+use meros_types::{ClusterState, ToAgent, ToFramework};
+
+use crate::counters::Metrics;
+use crate::event::{StreamId, Token};
+
+/// Something for the shell to do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Put a message on a framework's stream. A stream whose outbox is full is closed by the shell instead.
+    ToFramework {
+        /// The stream.
+        stream: StreamId,
+        /// The message.
+        message: ToFramework,
+    },
+    /// Put a message on an agent's stream, likewise.
+    ToAgent {
+        /// The stream.
+        stream: StreamId,
+        /// The message.
+        message: ToAgent,
+    },
+    /// End a stream once what was put on it before has been sent.
+    CloseStream {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Answer a request.
+    Reply {
+        /// The request.
+        token: Token,
+        /// The answer.
+        reply: Reply,
+    },
+}
+
+/// The answer to a [`Request`](crate::Request).
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// To `State`.
+    State(Box<ClusterState>),
+    /// To `Metrics`.
+    Metrics(Box<Metrics>),
+    /// To `KillTask`: the order is on its way, or the task had ended before.
+    Killing,
+    /// To `OpenLog`: the agent was told; its log stream will carry the token's number.
+    LogOpening,
+    /// To any request that can't be met.
+    Refused(RequestError),
+}
+
+/// Why a request can't be met.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// No framework has a task of this id, or it ended so long ago that it is forgotten.
+    #[error("no task {task} is known; `meros status` lists those that are")]
+    UnknownTask {
+        /// The id that was asked for.
+        task: String,
+    },
+    /// Several frameworks have a task of this id.
+    #[error("task {task} is in several frameworks ({frameworks}); name one with --framework")]
+    AmbiguousTask {
+        /// The id that was asked for.
+        task: String,
+        /// The frameworks' ids.
+        frameworks: String,
+    },
+    /// The task's agent has no stream to the master.
+    #[error("agent {agent} of task {task} can't be reached now")]
+    AgentUnreachable {
+        /// The task.
+        task: String,
+        /// Its agent.
+        agent: String,
+    },
+}

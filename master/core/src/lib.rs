@@ -1,0 +1,179 @@
+//! The master as a state machine: events in, effects out.
+//!
+//! ```text
+//!   Event (a message came, a stream closed, time passed)          Effect (send, close, reply)
+//!        └──> handle: agents, frameworks, tasks, offers, ledger ──────┐
+//!   end of batch                                                      ├──> the shell performs
+//!        └──> flush: one allocation pass over what is dirty ──────────┘
+//! ```
+//!
+//! Owned here: every decision of a master, and the allocator as a library inside. Deliberately absent: clocks, sockets,
+//! threads, files, random sources (time and a seed are handed in), and everything that must survive the process: the agents
+//! are the truth about tasks, and the next master rebuilds its tables from their registrations.
+
+mod accept;
+mod allocator;
+mod check;
+pub mod config;
+pub mod counters;
+pub mod effect;
+pub mod event;
+mod ledger;
+mod lifecycle;
+mod offers;
+mod on_agent;
+mod on_framework;
+mod on_request;
+mod on_time;
+mod register;
+mod rows;
+mod state;
+mod subscribe;
+mod table;
+mod tasks;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use meros_types::{AgentId, FrameworkId, IdSource, LaunchId, Now, OfferId, Resources, SessionId, Time};
+
+use crate::allocator::{Allocator, Pool};
+use crate::rows::{Agent, Framework, Offer, Task};
+use crate::table::{AgentIx, FrameworkIx, Table, TaskIx};
+use crate::timers::{Timer, Timers};
+
+pub use config::MasterConfig;
+pub use counters::{Counters, Metrics};
+pub use effect::{Effect, Reply, RequestError};
+pub use event::{Event, Request, StreamId, Token};
+
+/// How many ended tasks are remembered, over all frameworks; the oldest are forgotten first.
+pub const ENDED_TASKS_MAX: usize = 10_000;
+/// How many removed frameworks' ids are remembered, so that they don't return; the oldest are forgotten first.
+pub const REMOVED_FRAMEWORKS_MAX: usize = 10_000;
+/// How many unreachable agents are remembered; past that the one lost first is forgotten, and its tasks become UNKNOWN.
+pub const UNREACHABLE_AGENTS_MAX: usize = 10_000;
+
+/// Who is at the other end of a stream.
+#[derive(Clone, Copy, Debug)]
+enum Peer {
+    Agent(AgentIx),
+    Framework(FrameworkIx),
+}
+
+/// A stream whose peer has said who it is.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    peer: Peer,
+    heard: Time,
+}
+
+/// A master, between two events.
+#[derive(Debug)]
+pub struct Master {
+    config: MasterConfig,
+    ids: IdSource,
+    sessions: u64,
+    launches: u64,
+    last_offer: u64,
+    counters: Counters,
+
+    agents: Agents,
+    agents_by_id: BTreeMap<AgentId, AgentIx>,
+    unreachable: VecDeque<AgentId>,
+
+    frameworks: Table<FrameworkIx, Framework>,
+    frameworks_by_id: BTreeMap<FrameworkId, FrameworkIx>,
+    frameworks_by_key: BTreeMap<String, FrameworkIx>,
+    removed: BTreeSet<FrameworkId>,
+    removed_order: VecDeque<FrameworkId>,
+
+    offers: BTreeMap<OfferId, Offer>,
+    tasks: Table<TaskIx, Task>,
+    tasks_by_launch: BTreeMap<LaunchId, TaskIx>,
+    ended: VecDeque<LaunchId>,
+
+    streams: BTreeMap<StreamId, Stream>,
+    timers: Timers,
+    allocator: Allocator,
+}
+
+#[derive(Debug)]
+struct Agents(Table<AgentIx, Agent>);
+
+impl Pool for Agents {
+    fn free(&self, agent: AgentIx) -> &Resources {
+        const NONE: &Resources = &Resources::none();
+        self.0[agent].ledger.as_ref().map_or(NONE, |ledger| ledger.free())
+    }
+}
+
+impl Master {
+    /// A master that knows nobody yet.
+    pub fn new(config: MasterConfig) -> Self {
+        Self {
+            ids: IdSource::seeded(config.seed),
+            config,
+            sessions: 0,
+            launches: 0,
+            last_offer: 0,
+            counters: Counters::default(),
+            agents: Agents(Table::new()),
+            agents_by_id: BTreeMap::new(),
+            unreachable: VecDeque::new(),
+            frameworks: Table::new(),
+            frameworks_by_id: BTreeMap::new(),
+            frameworks_by_key: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            removed_order: VecDeque::new(),
+            offers: BTreeMap::new(),
+            tasks: Table::new(),
+            tasks_by_launch: BTreeMap::new(),
+            ended: VecDeque::new(),
+            streams: BTreeMap::new(),
+            timers: Timers::default(),
+            allocator: Allocator::default(),
+        }
+    }
+
+    /// Takes one event in. Whatever a peer sends is answered or dropped; nothing it can send makes this panic.
+    pub fn handle(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::FrameworkSaid { stream, message } => self.framework_said(now, stream, message, effects),
+            Event::FrameworkClosed { stream } | Event::AgentClosed { stream } => self.stream_closed(now, stream, effects),
+            Event::AgentSaid { stream, message } => self.agent_said(now, stream, message, effects),
+            Event::Asked { token, request } => self.asked(token, request, effects),
+            Event::TimePassed => {}
+        }
+        self.time_passed(now, effects);
+    }
+
+    /// Ends a batch of events: one allocation pass over what they changed.
+    pub fn flush(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.allocator.is_dirty() {
+            return;
+        }
+        self.counters.allocation_passes += 1;
+        let mut grants = Vec::new();
+        self.allocator.pass(&self.agents, &mut grants);
+        self.make_offers(now, grants, effects);
+    }
+
+    /// When [`Event::TimePassed`] is due; none when nothing is waited for.
+    pub fn wakeup(&self) -> Option<Time> {
+        let lease = self.offers.first_key_value().map(|(_, offer)| offer.expires);
+        [self.timers.next(), lease, self.allocator.wakeup()].into_iter().flatten().min()
+    }
+
+    fn new_session(&mut self) -> SessionId {
+        self.sessions += 1;
+        SessionId { term: self.config.term, n: self.sessions }
+    }
+
+    /// Knows a stream's peer from now on: heartbeats go out, and silence is noticed.
+    fn open_stream(&mut self, now: Now, stream: StreamId, peer: Peer) {
+        self.streams.insert(stream, Stream { peer, heard: now.mono });
+        self.timers.set(now.mono.after(self.config.heartbeat), Timer::Heartbeat(stream));
+        self.timers.set(now.mono.after(self.config.unreachable_after), Timer::Silence(stream));
+    }
+}

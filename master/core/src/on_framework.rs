@@ -1,0 +1,119 @@
+//! What a subscribed framework says.
+
+use meros_types::{
+    Acknowledge, AgentOrder, Call, Decline, DemandCall, FrameworkEvent, FromFramework, KillCall, Now, Reason, SHAPES_MAX, Source,
+    TaskId, TaskState, TaskUpdate,
+};
+
+use crate::allocator::Pool;
+use crate::event::StreamId;
+use crate::table::FrameworkIx;
+use crate::{Effect, Master, Peer};
+
+impl Master {
+    pub(crate) fn framework_said(&mut self, now: Now, stream: StreamId, message: FromFramework, effects: &mut Vec<Effect>) {
+        let Some(known) = self.streams.get_mut(&stream) else {
+            return self.first_words(now, stream, message, effects);
+        };
+        known.heard = now.mono;
+        let Peer::Framework(framework) = known.peer else { return };
+        let session = self.frameworks[framework].link.map(|link| link.session);
+        if message.session != session {
+            return tracing::debug!(?stream, ?session, got = ?message.session, "dropped calls of another session");
+        }
+        for call in message.calls {
+            // A teardown in the middle of a batch ends the stream: what follows has nobody to answer to.
+            if self.streams.contains_key(&stream) {
+                self.call(now, framework, call, effects);
+            }
+        }
+    }
+
+    pub(crate) fn call(&mut self, now: Now, framework: FrameworkIx, call: Call, effects: &mut Vec<Effect>) {
+        match call {
+            Call::Subscribe(_) => self.refuse_call(framework, "SUBSCRIBE", "this stream is subscribed already".to_owned(), effects),
+            Call::Demand(demand) => self.demand(framework, demand, effects),
+            Call::Accept(accept) => self.accept(now, framework, accept, effects),
+            Call::Decline(decline) => self.decline(now, framework, decline),
+            Call::Kill(kill) => self.kill(now, framework, kill, effects),
+            Call::Acknowledge(acknowledge) => self.acknowledge(acknowledge, effects),
+            Call::Reconcile(tasks) => self.reconcile(now, framework, tasks, effects),
+            Call::Teardown => self.remove_framework(framework, "the framework was torn down", effects),
+            Call::Heartbeat => {}
+            Call::Refused(refused) => self.refuse_call(framework, &refused.call, refused.reason, effects),
+        }
+    }
+
+    fn demand(&mut self, framework: FrameworkIx, call: DemandCall, effects: &mut Vec<Effect>) {
+        let row = &mut self.frameworks[framework];
+        if !row.subscribed.contains(&call.role) {
+            let reason = format!("the framework did not subscribe with role {}", call.role);
+            return self.refuse_call(framework, "DEMAND", reason, effects);
+        }
+        if call.demand.shapes.len() > SHAPES_MAX {
+            let reason = format!("a demand may have {SHAPES_MAX} shapes at the most");
+            return self.refuse_call(framework, "DEMAND", reason, effects);
+        }
+        let newest = row.demand_versions.entry(call.role.clone()).or_default();
+        if call.version <= *newest {
+            return;
+        }
+        *newest = call.version;
+        let client = row.clients[&call.role];
+        self.allocator.set_demand(client, call.demand);
+        for id in &row.offers {
+            if let Some(offer) = self.offers.get_mut(id).filter(|offer| offer.client == client) {
+                offer.purpose = self.allocator.attribute(client, &offer.resources);
+            }
+        }
+    }
+
+    fn decline(&mut self, now: Now, framework: FrameworkIx, call: Decline) {
+        for id in call.offers {
+            if let Some(offer) = self.end_own_offer(framework, id) {
+                self.counters.offers_declined += 1;
+                self.allocator.answered(offer.client);
+                self.allocator.declined(now.mono, offer.client, offer.agent, self.agents.free(offer.agent), call.filter);
+            }
+        }
+    }
+
+    fn kill(&mut self, now: Now, framework: FrameworkIx, call: KillCall, effects: &mut Vec<Effect>) {
+        match self.frameworks[framework].tasks.get(&call.task).copied() {
+            Some(task) if self.tasks[task].is_live() => self.kill_task(task, call.grace, effects),
+            _ => self.answer_how(now, framework, call.task, effects),
+        }
+    }
+
+    fn acknowledge(&mut self, call: Acknowledge, effects: &mut Vec<Effect>) {
+        if let Some(agent) = self.agents_by_id.get(&call.agent) {
+            self.order(*agent, AgentOrder::Acknowledged(call.fact), effects);
+        }
+    }
+
+    fn reconcile(&mut self, now: Now, framework: FrameworkIx, tasks: Vec<TaskId>, effects: &mut Vec<Effect>) {
+        let tasks = if tasks.is_empty() {
+            self.live_tasks(framework).into_iter().map(|ix| self.tasks[ix].update.task.clone()).collect()
+        } else {
+            tasks
+        };
+        for task in tasks {
+            self.answer_how(now, framework, task, effects);
+        }
+    }
+
+    /// Says how a task is, as far as the master knows: a view, which nobody acknowledges.
+    fn answer_how(&mut self, now: Now, framework: FrameworkIx, task: TaskId, effects: &mut Vec<Effect>) {
+        let update = match self.frameworks[framework].tasks.get(&task) {
+            Some(ix) => {
+                let known = &self.tasks[*ix].update;
+                TaskUpdate { source: Source::Master, fact: None, ..known.clone() }
+            }
+            None => {
+                let message = "the master knows no such task";
+                TaskUpdate::new(task, TaskState::Unknown, Source::Master, Reason::Reconciliation, message, now.wall)
+            }
+        };
+        self.tell(framework, FrameworkEvent::Update(Box::new(update)), effects);
+    }
+}

@@ -1,0 +1,123 @@
+//! The task table: rows come in by launch or by an agent's snapshot, change part of the ledger, end, and are forgotten.
+
+use meros_types::{AgentOrder, FrameworkEvent, KillOrder, LaunchId, Now, Reason, Source, TaskState, TaskUpdate, ToAgent};
+
+use crate::ledger::Part;
+use crate::rows::Task;
+use crate::table::{AgentIx, FrameworkIx, TaskIx};
+use crate::{ENDED_TASKS_MAX, Effect, Master};
+
+impl Master {
+    /// Enters a task. Its resources must be in the ledger part that it names already.
+    pub(crate) fn insert_task(&mut self, task: Task) -> TaskIx {
+        let (framework, agent, launch, id) = (task.framework, task.agent, task.launch, task.update.task.clone());
+        let ix = self.tasks.insert(task);
+        self.tasks_by_launch.insert(launch, ix);
+        self.agents.0[agent].tasks.insert(ix);
+        let row = &mut self.frameworks[framework];
+        row.tasks.insert(id, ix);
+        row.live_tasks += 1;
+        ix
+    }
+
+    /// Moves a task's resources to another part of its agent's ledger, or out of it.
+    pub(crate) fn move_task(&mut self, ix: TaskIx, to: Option<Part>) {
+        let task = &mut self.tasks[ix];
+        let from = std::mem::replace(&mut task.part, to);
+        if from == to {
+            return;
+        }
+        let ledger = self.agents.0[task.agent].ledger.as_mut().expect("a task in the ledger has a registered agent");
+        if let Some(part) = from {
+            ledger.subtract(part, &task.resources);
+        }
+        match to {
+            Some(part) => ledger.add(part, &task.resources).expect("it was in another part just now"),
+            None => {
+                self.allocator.discharge(task.client, &task.resources);
+                self.allocator.freed(task.agent);
+            }
+        }
+    }
+
+    /// Records what is now known of a task. A final state is never replaced; the first one releases what the task held.
+    pub(crate) fn record(&mut self, ix: TaskIx, update: TaskUpdate) {
+        if !self.tasks[ix].is_live() {
+            return;
+        }
+        let terminal = update.state.is_terminal();
+        let killing = update.state == TaskState::Killing;
+        self.tasks[ix].update = update;
+        if terminal {
+            self.move_task(ix, None);
+            self.task_ended(ix);
+        } else if killing && self.tasks[ix].part.is_some() {
+            self.move_task(ix, Some(Part::Releasing));
+        }
+    }
+
+    fn task_ended(&mut self, ix: TaskIx) {
+        let task = &self.tasks[ix];
+        let (framework, launch) = (task.framework, task.launch);
+        self.agents.0[task.agent].tasks.remove(&ix);
+        self.frameworks[framework].live_tasks -= 1;
+        self.counters.tasks_ended += 1;
+        self.ended.push_back(launch);
+        if self.ended.len() > ENDED_TASKS_MAX {
+            self.forget_oldest_ended();
+        }
+        self.drop_removed_framework(framework);
+    }
+
+    fn forget_oldest_ended(&mut self) {
+        if let Some(launch) = self.ended.pop_front() {
+            self.forget_task(launch);
+        }
+    }
+
+    /// Takes an ended task out of every table.
+    pub(crate) fn forget_task(&mut self, launch: LaunchId) {
+        let Some(ix) = self.tasks_by_launch.remove(&launch) else { return };
+        if let Some(task) = self.tasks.remove(ix) {
+            let tasks = &mut self.frameworks[task.framework].tasks;
+            if tasks.get(&task.update.task) == Some(&ix) {
+                tasks.remove(&task.update.task);
+            }
+        }
+    }
+
+    /// States the master's own conclusion about a task: recorded and, if its framework has a stream, sent.
+    pub(crate) fn view(&mut self, now: Now, ix: TaskIx, state: TaskState, reason: Reason, message: String, effects: &mut Vec<Effect>) {
+        let task = &self.tasks[ix];
+        let mut update = TaskUpdate::new(task.update.task.clone(), state, Source::Master, reason, message, now.wall);
+        update.launch = Some(task.launch);
+        update.agent = Some(self.agents.0[task.agent].offered.id);
+        self.tell(task.framework, FrameworkEvent::Update(Box::new(update.clone())), effects);
+        self.record(ix, update);
+    }
+
+    /// Tells a task's agent to end it. Without a stream nothing is sent: whoever wants it dead asks again.
+    pub(crate) fn kill_task(&mut self, ix: TaskIx, grace: Option<std::time::Duration>, effects: &mut Vec<Effect>) {
+        let task = &self.tasks[ix];
+        if !task.is_live() {
+            return;
+        }
+        self.order(task.agent, AgentOrder::Kill(KillOrder { launch: task.launch, grace }), effects);
+        if task.part.is_some() {
+            self.move_task(ix, Some(Part::Releasing));
+        }
+    }
+
+    /// Puts an order on an agent's stream, if it has one.
+    pub(crate) fn order(&self, agent: AgentIx, order: AgentOrder, effects: &mut Vec<Effect>) {
+        if let Some(link) = self.agents.0[agent].link {
+            let message = ToAgent { session: link.session, order };
+            effects.push(Effect::ToAgent { stream: link.stream, message });
+        }
+    }
+
+    /// The live tasks of a framework.
+    pub(crate) fn live_tasks(&self, framework: FrameworkIx) -> Vec<TaskIx> {
+        self.frameworks[framework].tasks.values().copied().filter(|ix| self.tasks[*ix].is_live()).collect()
+    }
+}

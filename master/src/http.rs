@@ -1,0 +1,103 @@
+//! The few HTTP pages of the master: `/healthz`, `/metrics` and `/state`.
+//!
+//! Every page checks the Host header. `/state` needs the token; `/healthz` and `/metrics` don't, since load balancers and
+//! Prometheus come without one and there is nothing to do with what they tell. Deliberately absent: the web page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use meros_master_core::{Metrics, Reply, Request as Question};
+use meros_types::ClusterState;
+
+use crate::door::Door;
+use crate::driver::Counts;
+use crate::guard::{HostCheck, TOKEN_WANTED, TokenCheck};
+use crate::metrics;
+
+/// What the pages have at hand.
+pub(crate) struct Http {
+    pub(crate) door: Door,
+    pub(crate) token: TokenCheck,
+    pub(crate) host: HostCheck,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// The pages, and an answer to every other path.
+pub(crate) fn router(http: Http) -> Router {
+    let http = Arc::new(http);
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics_page))
+        .route("/state", get(state_page))
+        .fallback(other_page)
+        .layer(from_fn_with_state(Arc::clone(&http), check_host))
+        .with_state(http)
+}
+
+/// A page of the web that had its name resolved to our address names itself in the Host header, which it can't choose. HTTP/2
+/// has the same in the request's URI. Who names no host is no browser.
+async fn check_host(State(http): State<Arc<Http>>, request: Request, next: Next) -> Response {
+    let header = request.headers().get(HOST).map(|value| value.to_str().unwrap_or_default());
+    let authority = request.uri().authority().map(axum::http::uri::Authority::as_str);
+    match header.into_iter().chain(authority).find(|host| !http.host.admits(host)) {
+        None => next.run(request).await,
+        Some(host) => {
+            let reason = format!("this is not {host:?}: ask by a loopback name, or by the address that the master listens on\n");
+            (StatusCode::FORBIDDEN, reason).into_response()
+        }
+    }
+}
+
+async fn metrics_page(State(http): State<Arc<Http>>) -> Response {
+    let Some(metrics) = ask_metrics(&http.door).await else { return stopping() };
+    match metrics::render(&metrics, &http.counts) {
+        Ok(page) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn state_page(State(http): State<Arc<Http>>, headers: HeaderMap) -> Response {
+    if !http.token.admits(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok())) {
+        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], format!("{TOKEN_WANTED}\n")).into_response();
+    }
+    let Some(state) = ask_state(&http.door).await else { return stopping() };
+    // A large cluster's page takes a while to write; other requests don't wait for it.
+    match tokio::task::spawn_blocking(move || serde_json::to_vec(&state)).await {
+        Ok(Ok(page)) => ([(CONTENT_TYPE, "application/json")], page).into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(_) => stopping(),
+    }
+}
+
+async fn ask_metrics(door: &Door) -> Option<Metrics> {
+    match door.ask(door.next_token(), Question::Metrics).await {
+        Ok(Reply::Metrics(metrics)) => Some(*metrics),
+        _ => None,
+    }
+}
+
+async fn ask_state(door: &Door) -> Option<ClusterState> {
+    match door.ask(door.next_token(), Question::State).await {
+        Ok(Reply::State(state)) => Some(*state),
+        _ => None,
+    }
+}
+
+fn stopping() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the master is stopping\n").into_response()
+}
+
+async fn other_page(request: Request) -> Response {
+    let is_grpc = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    if is_grpc {
+        // What gRPC says of a service that isn't there.
+        return tonic::Status::unimplemented("this master has no such service").into_http::<axum::body::Body>();
+    }
+    (StatusCode::NOT_FOUND, "there are /healthz, /metrics and /state\n").into_response()
+}

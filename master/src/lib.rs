@@ -1,0 +1,37 @@
+//! The master's shell: what connects the master's core to sockets, clocks and files.
+//!
+//! ```text
+//!  framework ==Session==> [peer task: decode, convert] --\                        /--> outbox --> [peer task: encode] ==>
+//!  agent     ==Session==> [peer task: decode, convert] ---> bounded queue --> LOOP ---> outbox --> [peer task: encode] ==>
+//!  operator  ==Admin====> [handler] -----------------------/   (owns the core)    \--> reply --> [handler] ==>
+//! ```
+//!
+//! Owned here: the one loop that drives `meros-master-core`, gRPC and HTTP on one port, the outboxes of the peers, tokens, and
+//! the work directory (its lock, the term, the token). Deliberately absent: every decision about offers, tasks and agents,
+//! which is the core's; and TLS, which comes later, so that a master refuses to listen off loopback unless it is told to.
+//!
+//! **Invariant:** nobody but the loop touches the core, and the loop never waits for a peer. A peer that reads too slowly finds
+//! its stream ended and resynchronises by connecting again.
+
+mod clock;
+#[allow(missing_docs)]
+mod core_stub;
+mod door;
+mod driver;
+mod error;
+mod guard;
+mod http;
+mod lifeline;
+mod logs;
+mod metrics;
+mod options;
+mod outbox;
+mod server;
+mod services;
+mod session;
+mod work_dir;
+
+pub use error::Error;
+pub use options::{MasterOptions, Timings};
+pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX};
+pub use server::{Master, run};

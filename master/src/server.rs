@@ -1,0 +1,175 @@
+//! A master's life: take the work directory, listen, serve until told to stop, leave nothing open.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core_stub::Master as Core;
+use meros_proto::Token;
+use meros_proto::token::home_file;
+use meros_types::Term;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::StreamExt;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::clock;
+use crate::door::{Door, Input};
+use crate::driver::{Counts, Driver};
+use crate::error::Error;
+use crate::guard::{HostCheck, TokenCheck};
+use crate::http::{self, Http};
+use crate::lifeline::parent_gone;
+use crate::logs::Readers;
+use crate::options::MasterOptions;
+use crate::services::{self, Services};
+use crate::work_dir::{self, WorkDir};
+
+/// How often a silent connection is asked whether it is alive, and how long it may take to say so. Together they are well below
+/// the time after which a peer is given up, so that a dead machine's connection is gone by then.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
+/// How many streams one connection may have: emulated agents share a few connections by the thousand.
+const CONNECTION_STREAMS_MAX: u32 = 65_536;
+/// How long the open streams have to end when the master stops. Those that don't read are cut off.
+const STOP_WAIT: Duration = Duration::from_millis(500);
+/// After an accept that failed, mostly for lack of file descriptors: trying again at once would only burn a core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A master that listens and is ready to serve.
+pub struct Master {
+    options: MasterOptions,
+    work_dir: WorkDir,
+    listener: TcpListener,
+    address: SocketAddr,
+    token: Token,
+    term: Term,
+}
+
+/// Binds and serves, until `shutdown` ends.
+///
+/// # Errors
+/// As [`Master::bind`] and [`Master::serve`].
+pub async fn run(options: MasterOptions, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    Master::bind(options).await?.serve(shutdown).await
+}
+
+impl Master {
+    /// Takes the work directory, makes or reads the token, listens, and begins a new term.
+    ///
+    /// # Errors
+    /// When the address may not or can't be listened on, another master has the work directory, or a file is in the way.
+    pub async fn bind(options: MasterOptions) -> Result<Self, Error> {
+        if !options.listen.ip().is_loopback() && !options.allow_insecure_listen {
+            return Err(Error::InsecureListen { address: options.listen });
+        }
+        let work_dir = WorkDir::take(&options.work_dir)?;
+        let token = work_dir.token(options.token_file.as_deref())?;
+        let in_use = |source| Error::Listen { address: options.listen, source };
+        let listener = TcpListener::bind(options.listen).await.map_err(in_use)?;
+        let address = listener.local_addr().map_err(in_use)?;
+        let term = work_dir.next_term()?;
+        let master = Self { options, work_dir, listener, address, token, term };
+        master.leave_token();
+        Ok(master)
+    }
+
+    /// Where it listens; with the port that was taken if none was named.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What every connection to it must carry.
+    pub fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// The leadership that it begins.
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// Serves until `shutdown` ends or the lifeline breaks, and ends within a second of that.
+    ///
+    /// # Errors
+    /// When the loop or the server fails, which no peer can bring about.
+    pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+        let seed = u64::from_ne_bytes(clock::random().map_err(Error::file("read", "/dev/urandom"))?);
+        let core = Core::new(self.options.config(self.term, seed));
+        let lifeline = self.options.lifeline.take();
+        let (stop, stopping) = watch::channel(false);
+        let (door, inputs) = Door::new();
+        let counts = Arc::<Counts>::default();
+        let mut driver = spawn_driver(core, inputs, &counts, stopping.clone());
+        tracing::info!(address = %self.address, term = self.term.0, "the master serves");
+
+        let (listener, home_file) = (self.listener, home_token(&self.options, self.address));
+        let routes = all_routes(door, &counts, &self.token, self.address, stopping.clone());
+        let mut server = tokio::spawn(serve(routes, listener, stopping));
+        let result = tokio::select! {
+            () = shutdown => Ok(()),
+            () = parent_gone(lifeline) => Ok(()),
+            _ = &mut driver => Err(Error::Loop),
+            ended = &mut server => ended.map_err(|_| Error::Loop).and_then(|ended| ended.map_err(Error::Server)),
+        };
+        // Nobody hears it only when the loop and the server have both ended already.
+        let _ = stop.send(true);
+        let loop_ended = if driver.is_finished() { Ok(()) } else { driver.await.map_err(|_| Error::Loop) };
+        if !server.is_finished() && tokio::time::timeout(STOP_WAIT, &mut server).await.is_err() {
+            server.abort();
+        }
+        tracing::info!("the master has stopped");
+        if self.options.destroy_on_exit {
+            if let Some(file) = home_file {
+                work_dir::take_token_back(&file, &self.token);
+            }
+            self.work_dir.destroy()?;
+        }
+        result.and(loop_ended)
+    }
+
+    /// Leaves the token for the same user's programs. A service often has no home to write to, and then does without.
+    fn leave_token(&self) {
+        let Some(file) = home_token(&self.options, self.address) else { return };
+        if let Err(error) = work_dir::leave_token(&file, &self.token) {
+            tracing::warn!(%error, "the token can't be left for this user's programs; give them --token-file");
+        }
+    }
+}
+
+fn home_token(options: &MasterOptions, address: SocketAddr) -> Option<PathBuf> {
+    options.home.as_ref().map(|home| home_file(home, &address.to_string()))
+}
+
+fn spawn_driver(core: Core, inputs: mpsc::Receiver<Input>, counts: &Arc<Counts>, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(Driver::new(core, inputs, Arc::clone(counts)).run(stopping))
+}
+
+fn all_routes(door: Door, counts: &Arc<Counts>, token: &Token, address: SocketAddr, stopping: watch::Receiver<bool>) -> Routes {
+    let (token, host) = (TokenCheck::new(token.clone()), HostCheck::new(address));
+    let services = Services { door: door.clone(), readers: Readers::default(), stopping };
+    let pages = http::router(Http { door, token: token.clone(), host, counts: Arc::clone(counts) });
+    services::routes(Routes::from(pages), &services, &token)
+}
+
+async fn serve(routes: Routes, listener: TcpListener, mut stopping: watch::Receiver<bool>) -> Result<(), tonic::transport::Error> {
+    let connections = TcpIncoming::from(listener).with_nodelay(Some(true)).then(async |accepted| {
+        if let Err(error) = &accepted {
+            tracing::warn!(%error, "a connection could not be accepted");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        accepted
+    });
+    Server::builder()
+        .accept_http1(true)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_WAIT))
+        .max_concurrent_streams(CONNECTION_STREAMS_MAX)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(connections, async move { drop(stopping.wait_for(|stopping| *stopping).await) })
+        .await
+}
