@@ -17,7 +17,11 @@ use crate::{Effect, Master};
 #[derive(Debug)]
 enum Verdict {
     Launch,
-    Refuse { state: TaskState, reason: Reason, message: String },
+    Refuse {
+        state: TaskState,
+        reason: Reason,
+        message: String,
+    },
     /// The id names another task: an update would be read as that one's, so that the call is refused instead.
     Duplicate,
 }
@@ -97,7 +101,14 @@ impl Master {
         first.map(|_| sum).ok_or_else(|| "the accept names no offer".to_owned())
     }
 
-    fn perform_group(&mut self, now: Now, framework: FrameworkIx, plan: GroupPlan, filter: std::time::Duration, effects: &mut Vec<Effect>) {
+    fn perform_group(
+        &mut self,
+        now: Now,
+        framework: FrameworkIx,
+        plan: GroupPlan,
+        filter: std::time::Duration,
+        effects: &mut Vec<Effect>,
+    ) {
         let ended: Vec<Offer> = plan.leases.iter().filter_map(|id| self.end_own_offer(framework, *id)).collect();
         self.counters.offers_accepted += ended.len() as u64;
         for (spec, verdict) in plan.tasks {

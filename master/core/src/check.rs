@@ -38,7 +38,15 @@ impl Master {
         let sum = |resources: Vec<&Resources>| {
             resources.into_iter().fold(Resources::none(), |sum, add| sum.checked_add(add).expect("one agent's parts have a sum"))
         };
-        let in_part = |part| sum(agent.tasks.iter().map(|ix| &self.tasks[*ix]).filter(|task| task.part == Some(part)).map(|task| &task.resources).collect());
+        let in_part = |part| {
+            sum(agent
+                .tasks
+                .iter()
+                .map(|ix| &self.tasks[*ix])
+                .filter(|task| task.part == Some(part))
+                .map(|task| &task.resources)
+                .collect())
+        };
         let offered = sum(agent.offers.iter().map(|offer| &self.offers[offer].resources).collect());
         assert_eq!(ledger.part(Part::Offered), &offered, "agent {id}: offered");
         assert_eq!(ledger.part(Part::Used), &in_part(Part::Used), "agent {id}: used");
@@ -55,7 +63,10 @@ impl Master {
             let live = framework.tasks.values().filter(|task| self.tasks[**task].is_live()).count() as u64;
             assert_eq!(framework.live_tasks, live, "framework {id}: live tasks");
             assert!(framework.link.is_some() || framework.offers.is_empty(), "framework {id} has offers and no stream");
-            assert!(framework.offers.iter().all(|offer| self.offers[offer].framework == ix), "framework {id} lists another's offer");
+            assert!(
+                framework.offers.iter().all(|offer| self.offers[offer].framework == ix),
+                "framework {id} lists another's offer"
+            );
         }
         for (id, offer) in &self.offers {
             assert!(self.frameworks[offer.framework].offers.contains(id), "offer {id} is unknown to its framework");

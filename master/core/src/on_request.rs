@@ -2,10 +2,10 @@
 
 use meros_types::{AgentOrder, FrameworkId, OpenLog, TaskId};
 
+use crate::Master;
 use crate::counters::Metrics;
 use crate::effect::{Effect, Reply, RequestError};
 use crate::event::{Request, Token};
-use crate::Master;
 use crate::table::TaskIx;
 
 impl Master {
@@ -55,7 +55,9 @@ impl Master {
         let agent = &self.agents.0[task.agent];
         match agent.link {
             Some(_) => Ok(()),
-            None => Err(RequestError::AgentUnreachable { task: task.update.task.to_string(), agent: agent.offered.hostname.clone() }),
+            None => {
+                Err(RequestError::AgentUnreachable { task: task.update.task.to_string(), agent: agent.offered.hostname.clone() })
+            }
         }
     }
 

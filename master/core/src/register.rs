@@ -53,7 +53,11 @@ impl Master {
                 return Err(format!("the agent has launch {} twice", container.launch));
             }
             if container.tasks.len() != 1 {
-                return Err(format!("container {} has {} tasks; this master knows containers of one", container.container, container.tasks.len()));
+                return Err(format!(
+                    "container {} has {} tasks; this master knows containers of one",
+                    container.container,
+                    container.tasks.len()
+                ));
             }
         }
         Ok(())

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use meros_types::{Epoch, FrameworkId, LaunchId, OfferId, OfferedAgent, Resources, Role, SessionId, TaskId, TaskUpdate, Time, WallTime};
+use meros_types::{
+    Epoch, FrameworkId, LaunchId, OfferId, OfferedAgent, Resources, Role, SessionId, TaskId, TaskUpdate, Time, WallTime,
+};
 
 use crate::allocator::Purpose;
 use crate::event::StreamId;

@@ -87,7 +87,15 @@ impl Master {
     }
 
     /// States the master's own conclusion about a task: recorded and, if its framework has a stream, sent.
-    pub(crate) fn view(&mut self, now: Now, ix: TaskIx, state: TaskState, reason: Reason, message: String, effects: &mut Vec<Effect>) {
+    pub(crate) fn view(
+        &mut self,
+        now: Now,
+        ix: TaskIx,
+        state: TaskState,
+        reason: Reason,
+        message: String,
+        effects: &mut Vec<Effect>,
+    ) {
         let task = &self.tasks[ix];
         let mut update = TaskUpdate::new(task.update.task.clone(), state, Source::Master, reason, message, now.wall);
         update.launch = Some(task.launch);

@@ -1,0 +1,167 @@
+//! Facts: stated in order, kept until acknowledged, repeated until then, for each framework at its own pace.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use meros_types::{AgentReport, ContainerId, Fact, FactId, FrameworkId, Now, Reason, Source, TaskState, TaskUpdate, Time};
+
+use crate::{Agent, Effect};
+
+/// How long after it was stated a fact is repeated for the first time.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest wait between two repetitions.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// The facts of one framework that wait.
+#[derive(Clone, Debug)]
+struct Queue {
+    waiting: BTreeMap<u64, (ContainerId, TaskUpdate)>,
+    retry_at: Time,
+    wait: Duration,
+}
+
+/// Every fact that waits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    stated: u64,
+    queues: BTreeMap<FrameworkId, Queue>,
+    owners: BTreeMap<u64, FrameworkId>,
+    retries: BTreeSet<(Time, FrameworkId)>,
+}
+
+impl Facts {
+    pub(crate) fn waiting(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub(crate) fn next_retry(&self) -> Option<Time> {
+        self.retries.first().map(|(at, _)| *at)
+    }
+
+    /// How many facts of a container wait, counted anew.
+    pub(crate) fn waiting_of(&self, container: ContainerId) -> usize {
+        self.queues.values().flat_map(|queue| queue.waiting.values()).filter(|(of, _)| *of == container).count()
+    }
+
+    fn state(&mut self, now: Time, framework: FrameworkId, container: ContainerId, update: TaskUpdate, n: u64) {
+        let retries = &mut self.retries;
+        let queue = self.queues.entry(framework).or_insert_with(|| {
+            let retry_at = now.after(RETRY_MIN);
+            retries.insert((retry_at, framework));
+            Queue { waiting: BTreeMap::new(), retry_at, wait: RETRY_MIN }
+        });
+        queue.waiting.insert(n, (container, update));
+        self.owners.insert(n, framework);
+    }
+
+    /// Takes an acknowledged fact out; the container that it was about.
+    fn acknowledge(&mut self, now: Time, n: u64) -> Option<ContainerId> {
+        let framework = self.owners.remove(&n)?;
+        let queue = self.queues.get_mut(&framework)?;
+        let (container, _) = queue.waiting.remove(&n)?;
+        self.retries.remove(&(queue.retry_at, framework));
+        if queue.waiting.is_empty() {
+            self.queues.remove(&framework);
+        } else {
+            queue.wait = RETRY_MIN;
+            queue.retry_at = now.after(RETRY_MIN);
+            self.retries.insert((queue.retry_at, framework));
+        }
+        Some(container)
+    }
+
+    /// Every waiting fact of a framework, in order; the next repetition waits `wait` and the one after twice that.
+    fn repeat(&mut self, now: Time, framework: FrameworkId, wait: Duration) -> Vec<TaskUpdate> {
+        let Some(queue) = self.queues.get_mut(&framework) else { return Vec::new() };
+        self.retries.remove(&(queue.retry_at, framework));
+        queue.retry_at = now.after(wait);
+        queue.wait = wait;
+        self.retries.insert((queue.retry_at, framework));
+        queue.waiting.values().map(|(_, update)| update.clone()).collect()
+    }
+
+    fn due(&self, now: Time) -> Option<(FrameworkId, Duration)> {
+        let (at, framework) = *self.retries.first()?;
+        (at <= now).then(|| (framework, (self.queues[&framework].wait * 2).min(RETRY_MAX)))
+    }
+}
+
+impl Agent {
+    /// States a new state of a container's task, with nothing measured.
+    pub(crate) fn state_fact(
+        &mut self,
+        now: Now,
+        id: ContainerId,
+        state: TaskState,
+        reason: Reason,
+        message: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.fact(now, id, state, reason, message, effects, |_| {});
+    }
+
+    /// States a new state of a container's task: it is kept, and sent if there is a session.
+    #[expect(clippy::too_many_arguments, reason = "a statement has this many parts, and each is named where it is made")]
+    pub(crate) fn fact(
+        &mut self,
+        now: Now,
+        id: ContainerId,
+        state: TaskState,
+        reason: Reason,
+        message: String,
+        effects: &mut Vec<Effect>,
+        measured: impl FnOnce(&mut TaskUpdate),
+    ) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        container.state = state;
+        container.facts_waiting += 1;
+        self.facts.stated += 1;
+        let n = self.facts.stated;
+        let mut update = TaskUpdate::new(container.task.clone(), state, Source::Agent, reason, message, now.wall);
+        update.launch = Some(container.launch);
+        update.agent = self.id;
+        update.fact = Some(FactId { incarnation: self.incarnation, n });
+        measured(&mut update);
+        let framework = container.framework;
+        self.facts.state(now.mono, framework, id, update.clone(), n);
+        self.send(AgentReport::Fact(Box::new(Fact { framework, update })), effects);
+    }
+
+    /// The framework has a fact for good: it is forgotten here, and its container with it when that was the last.
+    pub(crate) fn acknowledged(&mut self, now: Now, fact: FactId) {
+        if fact.incarnation != self.incarnation {
+            return;
+        }
+        let Some(id) = self.facts.acknowledge(now.mono, fact.n) else { return };
+        if let Some(container) = self.containers.get_mut(&id) {
+            container.facts_waiting -= 1;
+        }
+        self.forget_if_done(id);
+    }
+
+    /// Repeats what a framework has not acknowledged, now, because it may have missed it.
+    pub(crate) fn resend(&mut self, now: Now, framework: FrameworkId, effects: &mut Vec<Effect>) {
+        for update in self.facts.repeat(now.mono, framework, RETRY_MIN) {
+            self.send(AgentReport::Fact(Box::new(Fact { framework, update })), effects);
+        }
+    }
+
+    /// Repeats everything that waits: a new session begins.
+    pub(crate) fn resend_all(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let frameworks: Vec<FrameworkId> = self.facts.queues.keys().copied().collect();
+        for framework in frameworks {
+            self.resend(now, framework, effects);
+        }
+    }
+
+    pub(crate) fn retry_facts(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.link.is_registered() {
+            return;
+        }
+        while let Some((framework, wait)) = self.facts.due(now.mono) {
+            for update in self.facts.repeat(now.mono, framework, wait) {
+                self.send(AgentReport::Fact(Box::new(Fact { framework, update })), effects);
+            }
+        }
+    }
+}
