@@ -18,7 +18,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Status, Streaming};
 
 use crate::daemon::Input;
 use crate::error::Error;
@@ -27,6 +27,8 @@ use crate::error::Error;
 const OUTBOX_MESSAGES_MAX: usize = 8_192;
 /// How long a connection may take to come about.
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
+/// How long the whole stream may take: a master that is stopped still has its connections accepted, by the kernel.
+const OPEN_WAIT: Duration = Duration::from_secs(10);
 /// How often a silent connection is asked whether it is alive, and how long it may take to say so.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
@@ -99,11 +101,8 @@ async fn converse(
     queue: mpsc::Receiver<FromAgent>,
     inputs: &mpsc::Sender<Input>,
 ) -> Result<(), String> {
-    let way = route.way().await?;
-    let messages = ReceiverStream::new(queue).map(v1::AgentRequest::from);
-    let mut client = way.client();
-    let session = client.session(way.request(messages)).await.map_err(|status| say(&status))?;
-    let mut orders = session.into_inner();
+    let opening = tokio::time::timeout(OPEN_WAIT, open(route, queue)).await;
+    let mut orders = opening.map_err(|_| format!("the master did not answer within {} s", OPEN_WAIT.as_secs()))??;
     let report = async |event| inputs.send(Input::FromMaster(number, event)).await.map_err(|_| "the agent is stopping".to_owned());
     report(Event::Connected).await?;
     while let Some(order) = orders.message().await.map_err(|status| say(&status))? {
@@ -111,6 +110,13 @@ async fn converse(
         report(Event::Received(Box::new(order))).await?;
     }
     Ok(())
+}
+
+async fn open(route: &Route, queue: mpsc::Receiver<FromAgent>) -> Result<Streaming<v1::AgentResponse>, String> {
+    let way = route.way().await?;
+    let messages = ReceiverStream::new(queue).map(v1::AgentRequest::from);
+    let session = way.client().session(way.request(messages)).await.map_err(|status| say(&status))?;
+    Ok(session.into_inner())
 }
 
 /// A status, as a sentence's part for people.
@@ -129,7 +135,8 @@ impl Route {
             Route::Own { master, token_file } => {
                 let token = discover(master, token_file.as_deref()).map_err(|error| error.to_string())?;
                 let endpoint = endpoint(master).map_err(|error| error.to_string())?;
-                let channel = endpoint.connect().await.map_err(|error| format!("can't connect to {master}: {}", root_cause(&error)))?;
+                let channel =
+                    endpoint.connect().await.map_err(|error| format!("can't connect to {master}: {}", root_cause(&error)))?;
                 Ok(Way { channel, authorization: on_the_wire(&token) })
             }
         }

@@ -10,12 +10,12 @@ use meros_agent_core::{Agent as Core, AgentConfig, Effect, Event, StartFailure};
 use meros_types::{ContainerId, FromAgent, Now, OpenLog};
 use tokio::sync::mpsc;
 
-use crate::clock;
 use crate::connection::{Connection, Route};
 use crate::error::Error;
 use crate::logs::Logs;
 use crate::operations::Operations;
 use crate::runtime::{ContainerRuntime, Ended, Kill};
+use meros_daemon::clock;
 
 /// How many inputs may wait for the loop. Whoever has more to say waits, the master included.
 const INPUTS_MAX: usize = 1_024;
@@ -60,8 +60,6 @@ pub(crate) struct Daemon {
     route: Route,
     connection: Option<Connection>,
     connections: u64,
-    /// Whether the operator has been told that the master can't be reached.
-    complained: bool,
     effects: Vec<Effect>,
     counts: Arc<Counts>,
 }
@@ -86,7 +84,6 @@ impl Daemon {
             route,
             connection: None,
             connections: 0,
-            complained: false,
             effects: Vec::new(),
             counts,
         }
@@ -193,23 +190,17 @@ impl Daemon {
         self.logs.serve(request, source);
     }
 
-    /// Counts, and tells the operator once that the master is away, and once that it is back.
+    /// Counts. What operators should read in the log of the connection, the core says.
     fn note(&mut self, event: &Event) {
-        let count = |counter: &AtomicU64| drop(counter.fetch_add(1, Ordering::Relaxed));
+        let count = |counter: &AtomicU64| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
         match event {
             Event::Connected => {
                 count(&self.counts.connections);
                 self.counts.connected.store(true, Ordering::Relaxed);
-                tracing::info!("there is a stream to the master");
-                self.complained = false;
             }
-            Event::Disconnected { reason } => {
-                self.counts.connected.store(false, Ordering::Relaxed);
-                match std::mem::replace(&mut self.complained, true) {
-                    false => tracing::warn!(reason, "there is no stream to the master; trying until there is one"),
-                    true => tracing::debug!(reason, "there is still no stream to the master"),
-                }
-            }
+            Event::Disconnected { .. } => self.counts.connected.store(false, Ordering::Relaxed),
             Event::ContainerStarted { .. } => count(&self.counts.started),
             Event::ContainerFailed { .. } => count(&self.counts.failed),
             Event::ContainerEnded { .. } => count(&self.counts.ended),

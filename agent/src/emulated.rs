@@ -15,11 +15,11 @@ use meros_types::{Attributes, ContainerId, Exit, ExitRecord, IdSource, Resources
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-use crate::clock;
 use crate::connection::{Route, endpoint, on_the_wire};
 use crate::daemon::{Daemon, ENDS_MAX};
 use crate::error::Error;
 use crate::runtime::{ContainerPaths, ContainerRuntime, ContainerSpec, Ended, Kill, LaunchError, RuntimeError};
+use meros_daemon::clock;
 
 /// What to emulate.
 #[derive(Clone, Debug)]

@@ -10,7 +10,9 @@ use crate::runtime::RuntimeError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address can be reached from other machines, and there is no TLS.
-    #[error("won't listen on {address}, which other machines can reach: there is no TLS yet. Listen on 127.0.0.1, or say --insecure-listen")]
+    #[error(
+        "won't listen on {address}, which other machines can reach: there is no TLS yet. Listen on 127.0.0.1, or say --insecure-listen"
+    )]
     InsecureListen {
         /// The address.
         address: SocketAddr,

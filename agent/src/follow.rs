@@ -7,11 +7,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
 use crate::operations::Phase;
@@ -22,7 +21,7 @@ const NOTICE_BYTES: usize = 4_096;
 /// A file, read from some offset on.
 pub(crate) struct Follower {
     file: File,
-    changes: Option<AsyncFd<OwnedFd>>,
+    changes: Option<pipe::Receiver>,
     phase: watch::Receiver<Phase>,
 }
 
@@ -37,42 +36,27 @@ impl Follower {
 
     /// The next bytes, waiting for them if need be; none at the end.
     pub(crate) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut notices = [0; NOTICE_BYTES];
         loop {
             // Looked at before the read: what is written before the container is over is there by then.
             let is_over = *self.phase.borrow_and_update() == Phase::Over;
             let count = self.file.read(buffer).await?;
-            let Some(changes) = self.changes.as_ref().filter(|_| count == 0 && !is_over) else { return Ok(count) };
+            let Some(changes) = self.changes.as_mut().filter(|_| count == 0 && !is_over) else { return Ok(count) };
             tokio::select! {
-                noticed = notice(changes) => noticed?,
-                changed = self.phase.changed() => if changed.is_err() {
-                    // The container's directory is being removed: nothing more is written.
-                    return self.file.read(buffer).await;
-                },
+                // One read finds all that is new, however many notices there are.
+                noticed = changes.read(&mut notices) => { noticed?; }
+                // A container that is over says so before it is forgotten. So here the agent forgets all, and what comes is not known.
+                changed = self.phase.changed() => changed.map_err(|_| io::Error::other("the agent is stopping"))?,
             }
         }
     }
 }
 
-fn watch_changes(path: &Path) -> io::Result<AsyncFd<OwnedFd>> {
+fn watch_changes(path: &Path) -> io::Result<pipe::Receiver> {
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
     inotify.add_watch(path, AddWatchFlags::IN_MODIFY)?;
-    AsyncFd::new(OwnedFd::from(inotify))
-}
-
-/// Waits for a change, and takes all notices there are: one read finds all that is new.
-async fn notice(changes: &AsyncFd<OwnedFd>) -> io::Result<()> {
-    let mut ready = changes.readable().await?;
-    let mut notices = [0; NOTICE_BYTES];
-    loop {
-        match nix::unistd::read(changes.get_ref(), &mut notices) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => {
-                ready.clear_ready();
-                return Ok(());
-            }
-            Err(errno) => return Err(errno.into()),
-        }
-    }
+    // Not a pipe, but to be waited for and read like one.
+    pipe::Receiver::from_owned_fd_unchecked(OwnedFd::from(inotify))
 }
 
 #[cfg(test)]
@@ -112,6 +96,15 @@ mod tests {
         set_phase.send(Phase::Over).unwrap();
         assert_eq!(next(&mut follower).await, "last");
         assert_eq!(next(&mut follower).await, "");
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_stops_is_no_end_of_the_output() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (set_phase, phase) = watch::channel(Phase::Running);
+        let mut follower = Follower::open(file.path(), 0, true, phase).await.unwrap();
+        drop(set_phase);
+        assert!(follower.read(&mut [0; 8]).await.is_err());
     }
 
     #[tokio::test]

@@ -14,19 +14,18 @@
 //! **Invariant:** nobody but the loop touches the core, and the loop waits for nobody. Operations on one container happen in the
 //! order in which the core asked for them.
 
-mod clock;
 mod connection;
 mod daemon;
 mod detect;
 pub mod emulated;
 mod error;
 mod follow;
-mod guard;
 mod http;
 pub mod launcher;
-mod lifeline;
+mod leftovers;
 mod logs;
 mod metrics;
+mod open_files;
 mod operations;
 mod options;
 pub mod runtime;
@@ -35,5 +34,5 @@ mod work_dir;
 
 pub use error::Error;
 pub use launcher::dispatch_if_launcher;
-pub use options::{AgentOptions, IsolationMode};
+pub use options::{AGENT_PORT_DEFAULT, AgentOptions, IsolationMode, TASK_UIDS_DEFAULT};
 pub use server::{Agent, run};

@@ -7,8 +7,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use meros_proto::v1::LogChunk;
 use meros_proto::LOG_CHUNK_BYTES_MAX;
+use meros_proto::v1::LogChunk;
 use meros_types::OpenLog;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -90,7 +90,12 @@ async fn feed(request: &OpenLog, source: Result<Source, String>, chunks: mpsc::S
     }
 }
 
-async fn feed_file(request: &OpenLog, mut source: Source, offset: &mut u64, chunks: &mpsc::Sender<LogChunk>) -> Result<(), FeedError> {
+async fn feed_file(
+    request: &OpenLog,
+    mut source: Source,
+    offset: &mut u64,
+    chunks: &mpsc::Sender<LogChunk>,
+) -> Result<(), FeedError> {
     // A container that is being made has no file yet. An error means that it is gone, as opening will show.
     let _ = source.phase.wait_for(|phase| *phase != Phase::Starting).await;
     let opened = Follower::open(&source.path, *offset, request.follow, source.phase).await;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use meros_types::{Attributes, Resources};
 
@@ -27,6 +28,8 @@ pub struct AgentOptions {
     pub resources: Option<Resources>,
     /// What its operator says of it.
     pub attributes: Attributes,
+    /// After how long without a word from the master its stream is given up. Default 30 s.
+    pub silence_max: Duration,
     /// How tasks are kept apart.
     pub isolation: IsolationMode,
     /// The users that tasks run as, one for each container, when the agent runs as root.
@@ -55,6 +58,7 @@ impl AgentOptions {
             hostname: None,
             resources: None,
             attributes: Attributes::default(),
+            silence_max: Duration::from_secs(30),
             isolation: IsolationMode::Auto,
             task_uids: TASK_UIDS_DEFAULT,
             token_file: None,

@@ -10,16 +10,18 @@ use meros_types::Resources;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::clock;
 use crate::connection::{Route, endpoint};
 use crate::daemon::{Counts, Daemon, ENDS_MAX};
 use crate::detect;
 use crate::error::Error;
 use crate::http;
-use crate::lifeline::parent_gone;
+use crate::leftovers::{destroy_all, kill_plain};
+use crate::open_files;
 use crate::options::{AgentOptions, IsolationMode};
 use crate::runtime::{self, ContainerRuntime, Ended, RuntimeError, RuntimeOptions, check_cgroups};
 use crate::work_dir::WorkDir;
+use meros_daemon::clock;
+use meros_daemon::lifeline::parent_gone;
 
 /// An agent that has all it needs and is ready to run.
 pub struct Agent {
@@ -49,6 +51,10 @@ impl Agent {
         endpoint(&options.master)?;
         check_uids(&options.task_uids)?;
         let work_dir = WorkDir::take(&options.work_dir)?;
+        if let Some(barred) = work_dir.barred_at().filter(|_| is_root()) {
+            let path = barred.display();
+            tracing::warn!(%path, "tasks run as other users, who can't pass through this directory to their sandbox: chmod o+x it");
+        }
         let listener = listen(&options).await?;
         let resources = match &options.resources {
             Some(resources) => resources.clone(),
@@ -76,7 +82,7 @@ impl Agent {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let route = Route::Own { master: self.options.master.clone(), token_file: self.options.token_file.clone() };
         let counts = Arc::<Counts>::default();
-        let pages = self.listener.take().map(|listener| tokio::spawn(http::serve(listener, Arc::clone(&counts))));
+        let pages = self.listener.take().map(|listener| tokio::spawn(serve_pages(listener, Arc::clone(&counts))));
         let (config, lifeline) = (self.config()?, self.options.lifeline.take());
         tracing::info!(master = self.options.master, resources = %self.resources, "the agent runs");
         let stopping = async {
@@ -102,6 +108,7 @@ impl Agent {
         let hostname = self.options.hostname.clone().unwrap_or_else(hostname);
         let mut config = AgentConfig::new(seed, hostname, self.resources.clone());
         config.attributes = self.options.attributes.clone();
+        config.silence_max = self.options.silence_max;
         config.uids = is_root().then(|| self.options.task_uids.clone());
         Ok(config)
     }
@@ -120,6 +127,13 @@ async fn listen(options: &AgentOptions) -> Result<Option<TcpListener>, Error> {
     Ok(Some(TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?))
 }
 
+/// An agent without its pages still does its work.
+async fn serve_pages(listener: TcpListener, counts: Arc<Counts>) {
+    if let Err(error) = http::serve(listener, counts).await {
+        tracing::error!(%error, "the agent's HTTP pages are gone");
+    }
+}
+
 /// The runtime, after what an earlier life of this agent left was destroyed. Only what is below the agent's own name and directory
 /// is touched, and both are locked by now.
 async fn make_runtime(
@@ -128,6 +142,9 @@ async fn make_runtime(
 ) -> Result<(Arc<dyn ContainerRuntime>, mpsc::Receiver<Ended>), Error> {
     let use_cgroups = choose(options.isolation)?;
     let name = options.name.clone().unwrap_or_else(|| work_dir.agent_name());
+    if !use_cgroups {
+        kill_plain(work_dir.path()).await.map_err(Error::file("clear", work_dir.path()))?;
+    }
     let (leftovers, ends) = one_runtime(options, &name, work_dir.path(), use_cgroups)?;
     destroy_all(&*leftovers, ends).await?;
     // A runtime that has destroyed everything launches nothing more, and gives the name back when it is dropped.
@@ -143,6 +160,7 @@ fn one_runtime(
 ) -> Result<(Arc<dyn ContainerRuntime>, mpsc::Receiver<Ended>), RuntimeError> {
     let (exits, ends) = mpsc::channel(ENDS_MAX);
     let mut runtime_options = RuntimeOptions::new(name, work_dir);
+    runtime_options.open_files = open_files::raise();
     runtime_options.launcher_program.clone_from(&options.launcher_program);
     let runtime: Arc<dyn ContainerRuntime> = if use_cgroups {
         Arc::new(runtime::cgroup(runtime_options, exits)?)
@@ -165,18 +183,6 @@ fn choose(mode: IsolationMode) -> Result<bool, RuntimeError> {
             tracing::warn!(%error, "tasks can use any amount of CPU and memory: NOTHING IS ENFORCED");
             Ok(false)
         }
-    }
-}
-
-/// Destroys every container. Their ends are taken and dropped meanwhile, since a runtime may wait until somebody takes them.
-async fn destroy_all(runtime: &dyn ContainerRuntime, mut ends: mpsc::Receiver<Ended>) -> Result<(), RuntimeError> {
-    let taking = async {
-        while ends.recv().await.is_some() {}
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        destroyed = runtime.destroy_all() => destroyed,
-        () = taking => Ok(()),
     }
 }
 

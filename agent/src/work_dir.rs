@@ -2,43 +2,46 @@
 //!
 //! Deliberately absent: what is in it, which is the runtime's.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use meros_daemon::lock::DirectoryLock;
 
 use crate::error::Error;
+
+/// Others may pass through, since tasks run as other users; they may not look around.
+const MODE: u32 = 0o711;
 
 /// A work directory that is this agent's alone for as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct WorkDir {
     path: PathBuf,
-    // Held, never read: the kernel lets go of the lock when the file is closed, however the process ends.
-    _lock: Flock<File>,
+    _lock: DirectoryLock,
 }
 
 impl WorkDir {
     /// Makes the directory if need be, and takes it.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
-        // Others may pass through, since tasks run as other users; they may not look around.
-        DirBuilder::new().recursive(true).mode(0o711).create(path).map_err(Error::file("make", path))?;
+        let lock = DirectoryLock::take(path, MODE).map_err(Error::file("take", path))?;
         let path = fs::canonicalize(path).map_err(Error::file("find", path))?;
-        let lock_path = path.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
-        let file = file.map_err(Error::file("open", &lock_path))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self { path, _lock: lock }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(Error::WorkDirTaken { work_dir: path }),
-            Err((_, errno)) => Err(Error::file("lock", lock_path)(errno.into())),
+        match lock {
+            Some(lock) => Ok(Self { path, _lock: lock }),
+            None => Err(Error::WorkDirTaken { work_dir: path }),
         }
     }
 
     /// Its one true path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The first directory on the way here that other users can't pass through.
+    pub(crate) fn barred_at(&self) -> Option<&Path> {
+        const PASSABLE_BY_OTHERS: u32 = 0o001;
+        let barred = |path: &&Path| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & PASSABLE_BY_OTHERS == 0);
+        self.path.ancestors().filter(barred).last()
     }
 
     /// A name for the agent that works here: always the same, and another one for every other directory.
@@ -70,6 +73,18 @@ mod tests {
         let name = first.agent_name();
         drop(first);
         assert_eq!(WorkDir::take(&folder.path().join("self")).unwrap().agent_name(), name);
+    }
+
+    #[test]
+    fn what_bars_the_way_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(folder.path()).unwrap();
+        let passable = |yes: bool| fs::set_permissions(&root, fs::Permissions::from_mode(if yes { 0o711 } else { 0o700 })).unwrap();
+        let dir = WorkDir::take(&root.join("a/b")).unwrap();
+        passable(true);
+        assert_ne!(dir.barred_at(), Some(&*root));
+        passable(false);
+        assert!(dir.barred_at().is_some_and(|barred| root.starts_with(barred)));
     }
 
     #[test]

@@ -48,12 +48,13 @@ impl Admin {
     /// Prepares a connection; nothing is sent yet. Call it within a tokio runtime.
     pub(crate) fn new(connection: &Connection) -> Result<Self, Error> {
         let address = connection.master.clone();
-        let token = meros_proto::discover(&address, connection.token_file.as_deref())?;
+        let token = meros_proto::token::discover(&address, connection.token_file.as_deref())?;
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| Error::Usage(format!("{address} is not an address: {error}")))?;
         let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).connect_lazy();
         // A token is visible ASCII by construction, and so fit for a header.
-        let authorization = token.authorization().parse().map_err(|_| Error::Usage("the token is not a header's value".to_owned()))?;
+        let authorization =
+            token.authorization().parse().map_err(|_| Error::Usage("the token is not a header's value".to_owned()))?;
         Ok(Self { address, channel, authorization, said: false })
     }
 
@@ -84,7 +85,12 @@ impl Admin {
 
     /// Copies a task's output from `read.offset` on, until it has ended when `read.follow` says so. A broken stream is opened
     /// again where it broke, for as long as `patience` allows.
-    pub(crate) async fn copy_log(&mut self, mut read: ReadLog, patience: Duration, to: &mut (impl AsyncWrite + Unpin)) -> Result<(), Error> {
+    pub(crate) async fn copy_log(
+        &mut self,
+        mut read: ReadLog,
+        patience: Duration,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), Error> {
         let mut ends = Instant::now() + patience;
         let mut pause = PAUSE_MIN;
         loop {
@@ -116,8 +122,8 @@ impl Admin {
                 return broken(false, Status::unavailable(reason));
             }
             was_open = true;
-            output::settled(to.write_all(&chunk.data).await)?;
-            output::settled(to.flush().await)?;
+            to.write_all(&chunk.data).await?;
+            to.flush().await?;
             read.offset = chunk.offset.saturating_add(chunk.data.len() as u64).max(read.offset);
         }
     }

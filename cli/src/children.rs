@@ -4,10 +4,11 @@
 //! ended, the kernel closes the other end, and each daemon kills its tasks and removes its own directory and cgroups.
 //! Deliberately absent: what the cluster is for.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -54,8 +55,8 @@ pub(crate) struct Plan {
     pub(crate) temp_dir: PathBuf,
     /// The first word of every name: `demo` or `local`.
     pub(crate) label: &'static str,
-    /// Whether the daemons' logs go to standard error, and the master's token to the home directory.
-    pub(crate) visible: bool,
+    /// Whether the daemons' logs go to standard error, and through which filter; and the master's token to the home directory.
+    pub(crate) visible: Option<String>,
 }
 
 /// The children, as far as they are started.
@@ -73,6 +74,8 @@ struct Daemon {
     name: String,
     /// A name of its own that this command has made up, so that nobody else can have a file in it.
     work_dir: PathBuf,
+    /// What it was started with, besides that.
+    arguments: Vec<OsString>,
     child: Child,
     /// Without a name on the disk, so that nothing has to remove it.
     log: Option<File>,
@@ -160,21 +163,21 @@ impl Children {
 }
 
 impl Daemon {
-    fn start(name: String, work_dir: PathBuf, mut command: Command, visible: bool) -> Result<Self, Error> {
-        // A setting meant for this command is not meant for its children.
-        for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MEROS_")) {
-            command.env_remove(variable);
-        }
-        command.arg("--destroy-on-exit").arg("--work-dir").arg(&work_dir).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // Ctrl-C at the terminal reaches this process alone, which then ends the daemons in order.
-        command.process_group(0);
-        let log = if visible { None } else { Some(tempfile::tempfile().map_err(Error::file("make", "a temporary file"))?) };
+    fn start(name: String, work_dir: PathBuf, arguments: Vec<OsString>, visible: Option<&str>) -> Result<Self, Error> {
+        let mut command = command(&arguments, &work_dir)?;
+        let log = match visible {
+            Some(filter) => {
+                command.args(["--log-level", filter]);
+                None
+            }
+            None => Some(tempfile::tempfile().map_err(Error::file("make", "a temporary file"))?),
+        };
         if let Some(log) = &log {
             command.stderr(log.try_clone().map_err(Error::file("make", "a temporary file"))?);
             command.args(["--log-level", "info"]).env_remove("HOME");
         }
         let child = command.spawn().map_err(Error::file("start", &name))?;
-        Ok(Self { name, work_dir, child, log })
+        Ok(Self { name, work_dir, arguments, child, log })
     }
 
     /// Where the master listens, which is the first line of its standard output.
@@ -205,9 +208,24 @@ impl Daemon {
     async fn ended(mut self) -> Result<(), Error> {
         drop(self.child.stdin.take());
         let outcome = self.end().await;
-        // A daemon that could not start has not removed what it had made so far.
-        let _ = std::fs::remove_dir_all(&self.work_dir);
+        if outcome.is_err() && self.work_dir.exists() {
+            self.sweep().await;
+        }
         outcome
+    }
+
+    /// Removes what a daemon has left that was killed, or could not start. In its next life a daemon begins with that; and here it
+    /// ends at once, since its lifeline does.
+    async fn sweep(&self) {
+        if let Ok(mut child) = command(&self.arguments, &self.work_dir).and_then(|mut next| {
+            let spawned = next.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            spawned.map_err(Error::file("start", &self.name))
+        }) {
+            drop(child.stdin.take());
+            let _ = timeout(DESTROY_TIMEOUT, child.wait()).await;
+        }
+        // Whatever the daemon itself could not do to it, its name is ours alone.
+        let _ = std::fs::remove_dir_all(&self.work_dir);
     }
 
     async fn end(&mut self) -> Result<(), Error> {
@@ -238,25 +256,32 @@ impl Daemon {
 }
 
 fn start_master(plan: &Plan, work_dir: PathBuf) -> Result<Daemon, Error> {
-    let mut command = own_binary()?;
-    command.args(["master", "--listen", &plan.listen]);
-    Daemon::start("the master".to_owned(), work_dir, command, plan.visible)
+    let arguments = ["master", "--listen", &plan.listen].map(OsString::from).into();
+    Daemon::start("the master".to_owned(), work_dir, arguments, plan.visible.as_deref())
 }
 
 fn start_agent(plan: &Plan, connection: &Connection, work_dir: PathBuf, tag: u32, n: u32) -> Result<Daemon, Error> {
-    let mut command = own_binary()?;
     let name = format!("{}-{tag:08x}-{n}", plan.label);
-    command.args(["agent", "--master", &connection.master, "--isolation", plan.isolation.as_str(), "--name", &name]);
-    command.args(["--listen", "none"]);
-    command.args(["--hostname", &format!("agent-{n}"), "--resources", &plan.resources.to_string()]);
     // No two agents of one machine may share a user, so clusters that run at one time take different ranges.
     let first = UIDS_FIRST + (tag % UIDS_CLUSTERS * (AGENTS_MAX + 1) + n) * UIDS_EACH;
-    command.args(["--task-uids", &format!("{first}-{}", first + UIDS_EACH - 1)]);
-    command.args(connection.token_file.iter().flat_map(|file| ["--token-file".as_ref(), file.as_os_str()]));
-    Daemon::start(format!("agent {n}"), work_dir, command, plan.visible)
+    let uids = format!("{first}-{}", first + UIDS_EACH - 1);
+    let (hostname, resources) = (format!("agent-{n}"), plan.resources.to_string());
+    let who = ["agent", "--master", &connection.master, "--name", &name, "--hostname", &hostname, "--listen", "none"];
+    let what = ["--isolation", plan.isolation.as_str(), "--resources", &resources, "--task-uids", &uids];
+    let mut arguments: Vec<OsString> = who.into_iter().chain(what).map(OsString::from).collect();
+    arguments.extend(connection.token_file.iter().flat_map(|file| ["--token-file".into(), file.clone().into_os_string()]));
+    Daemon::start(format!("agent {n}"), work_dir, arguments, plan.visible.as_deref())
 }
 
-fn own_binary() -> Result<Command, Error> {
-    let path = std::env::current_exe().map_err(Error::file("find", "the meros binary"))?;
-    Ok(Command::new(path))
+/// This very binary as a daemon that destroys itself, and that hears nothing of what is meant for this process alone: signals
+/// of the terminal, and settings.
+fn command(arguments: &[OsString], work_dir: &Path) -> Result<Command, Error> {
+    let program = std::env::current_exe().map_err(Error::file("find", "the meros binary"))?;
+    let mut command = Command::new(program);
+    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MEROS_")) {
+        command.env_remove(variable);
+    }
+    command.args(arguments).arg("--destroy-on-exit").arg("--work-dir").arg(work_dir);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+    Ok(command)
 }

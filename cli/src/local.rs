@@ -12,7 +12,7 @@ use crate::output;
 use crate::signals::EndSignals;
 
 /// Runs the cluster until a signal ends it, or one of its daemons ends.
-pub(crate) async fn run(arguments: LocalArgs) -> Result<(), Error> {
+pub(crate) async fn run(arguments: LocalArgs, log_filter: String) -> Result<(), Error> {
     let mut signals = EndSignals::listen()?;
     let resources = match arguments.resources {
         Some(resources) => resources,
@@ -25,7 +25,7 @@ pub(crate) async fn run(arguments: LocalArgs) -> Result<(), Error> {
         isolation: arguments.isolation,
         temp_dir: arguments.temp_dir,
         label: "local",
-        visible: true,
+        visible: Some(log_filter),
     };
     let mut children = Children::new(plan.clone());
     let outcome = tokio::select! {
@@ -50,13 +50,13 @@ async fn serve(plan: &Plan, children: &mut Children, signals: &mut EndSignals) -
 }
 
 fn how_to(plan: &Plan, connection: &Connection) -> String {
-    let (agents, s) = (plan.agents, output::plural(plan.agents as usize));
+    let agents = output::count(u64::from(plan.agents), "agent");
     let resources = &plan.resources;
     let master = &connection.master;
     let usual = "127.0.0.1:5050".parse::<SocketAddr>().is_ok_and(|usual| usual.to_string() == *master);
     let flag = if usual { String::new() } else { format!(" --master {master}") };
     format!(
-        "A master at {master} and {agents} agent{s} with {resources} each. In another terminal:\n  \
+        "A master at {master} and {agents} with {resources} each. In another terminal:\n  \
          meros run{flag} -- sh -c 'echo hello from $MEROS_TASK_ID'\n  \
          meros status{flag}\n\
          Ctrl-C ends all of it."
@@ -67,7 +67,8 @@ fn how_to(plan: &Plan, connection: &Connection) -> String {
 fn share_of_machine(agents: u32) -> Result<Resources, Error> {
     let cores = std::thread::available_parallelism().map_err(Error::file("count the cores in", "/proc/self/status"))?;
     let text = std::fs::read_to_string("/proc/meminfo").map_err(Error::file("read", "/proc/meminfo"))?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let total =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
     let mebibytes = total.unwrap_or_default() / 1_024 * 3 / 4;
     let agents = u64::from(agents);
     let cpu_milli = (cores.get() as u64 * 1_000 / agents).max(1);

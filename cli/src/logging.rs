@@ -12,15 +12,17 @@ pub(crate) fn filter(text: &str) -> Result<String, String> {
         .map_err(|_| "write a level (error, warn, info, debug, trace), or levels by module".to_owned())
 }
 
-/// Starts logging. A filter that was asked for goes first, then `-v`, then the default.
-pub(crate) fn start(filter: Option<&str>, verbose: u8, is_daemon: bool) {
+/// Starts logging, and returns the filter: one that was asked for goes first, then `-v`, then the default.
+pub(crate) fn start(filter: Option<String>, verbose: u8, is_daemon: bool) -> String {
     let usual = match (verbose, is_daemon) {
         (0, true) => "info",
         (0, false) => "warn",
         (1, _) => "info,meros=debug,meros_master=debug,meros_agent=debug,meros_session=debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_new(filter.unwrap_or(usual)).unwrap_or_else(|_| EnvFilter::new(usual));
+    let text = filter.unwrap_or_else(|| usual.to_owned());
+    // The command line took it through `filter` above.
+    let filter = EnvFilter::try_new(&text).unwrap_or_else(|_| EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -29,4 +31,5 @@ pub(crate) fn start(filter: Option<&str>, verbose: u8, is_daemon: bool) {
         // The parent that reads our standard error may be gone, and that must not end us.
         .log_internal_errors(false)
         .init();
+    text
 }

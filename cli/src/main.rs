@@ -10,9 +10,11 @@ mod children;
 mod daemons;
 mod demo;
 mod error;
+mod framework;
 mod local;
 mod logging;
 mod output;
+mod progress;
 mod run;
 mod signals;
 mod simulate;
@@ -36,8 +38,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error, &arguments),
     };
-    logging::start(cli.log_level.as_deref(), cli.verbose, cli.action.is_daemon());
-    match perform(cli.action) {
+    let log_filter = logging::start(cli.log_level, cli.verbose, cli.action.is_daemon());
+    match perform(cli.action, log_filter) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::note(format!("meros: {error}"));
@@ -57,13 +59,15 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
 }
 
 /// Does what was asked, and says what to exit with.
-fn perform(action: Action) -> Result<u8, Error> {
+fn perform(action: Action, log_filter: String) -> Result<u8, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(Error::file("start", "the runtime's threads"))?;
+    // Dropping the runtime would pull it from under threads that still use it, such as a scheduler's; the process ends anyway.
+    let runtime = std::mem::ManuallyDrop::new(runtime);
     match action {
         Action::Master(arguments) => runtime.block_on(daemons::master(*arguments)).map(|()| 0),
         Action::Agent(arguments) => runtime.block_on(daemons::agent(*arguments)).map(|()| 0),
-        Action::Local(arguments) => runtime.block_on(local::run(arguments)).map(|()| 0),
+        Action::Local(arguments) => runtime.block_on(local::run(arguments, log_filter)).map(|()| 0),
         Action::Run(arguments) => runtime.block_on(run::run(arguments)),
         Action::Batch(arguments) => runtime.block_on(batch::run(arguments)).map(|()| 0),
         Action::Status(arguments) => runtime.block_on(status::status(arguments)).map(|()| 0),

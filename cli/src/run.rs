@@ -4,6 +4,7 @@
 //! master (the SDK's) and reading on where a stream of output broke ([`Admin::copy_log`]).
 
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,9 +18,12 @@ use tokio::task::JoinSet;
 use crate::admin::Admin;
 use crate::args::{Connection, RunArgs};
 use crate::error::Error;
+use crate::framework;
 use crate::output;
 use crate::signals::EndSignals;
 
+/// What people see of the framework.
+const FRAMEWORK_NAME: &str = "run";
 /// How long a task may wait for room before the user is told.
 const ROOM_WAIT: Duration = Duration::from_secs(5);
 /// How long the output may be out of reach until the rest of it is given up.
@@ -32,15 +36,25 @@ pub(crate) async fn run(arguments: RunArgs) -> Result<u8, Error> {
     let name = arguments.name.clone().unwrap_or_else(|| program_name(&words[0]));
     let resources = Resources::none().with_cpu_milli(arguments.cpus).with_memory_bytes(arguments.mem);
     let (progress, mut seen) = watch::channel(Progress::default());
-    let scheduler = OneTask { command: Command::words(words), resources, pids: arguments.pids, name: name.clone(), task: None, progress };
-    let (handle, ended) = crate::framework::start(&arguments.connection, &name, arguments.role.clone(), scheduler)?;
-    let mut following = Following { connection: arguments.connection, copies: JoinSet::new() };
+    let scheduler = OneTask { command: Command::words(words), resources, pids: arguments.pids, name, task: None, progress };
+    let (handle, mut running) = framework::start(&arguments.connection, FRAMEWORK_NAME, &arguments.role, scheduler)?;
+    let mut following = Following { connection: arguments.connection, begun: false, copies: JoinSet::new() };
     let end = tokio::select! {
-        end = attend(&handle, &mut seen, &mut signals, &mut following) => end?,
-        failure = ended => return Err(failure),
+        end = attend(&handle, &mut seen, &mut signals, &mut following) => end,
+        // It ends by itself only when its session can't go on.
+        ended = &mut running => return Err(ended.map_or_else(Error::from, |_| Error::Interrupted)),
     };
-    while following.copies.join_next().await.is_some() {}
-    crate::framework::teardown(&handle).await;
+    if end.is_ok() {
+        tokio::select! {
+            () = following.finish() => {}
+            // Whoever does not want to wait for the rest of the output need not.
+            () = signals.next() => {}
+        }
+    }
+    // The task's end counts, whatever becomes of the framework's.
+    let ended = framework::end(&handle, &mut running).await;
+    let end = end?;
+    ended.map_or_else(|error| output::note(format!("meros: {error}")), drop);
     exit_code(&end)
 }
 
@@ -66,11 +80,18 @@ async fn attend(
                 // The session is over; the caller hears why from the session itself.
                 std::future::pending::<()>().await;
             },
+            // Whoever read the output has gone away, so that the task has lost its purpose, as in a shell's pipe.
+            () = following.reader_gone(), if signals_seen == 0 => {
+                signals_seen += 1;
+                kill(handle, false).await;
+            }
             () = signals.next() => {
                 signals_seen += 1;
-                kill(handle, signals_seen > 1).await?;
+                if !kill(handle, signals_seen > 1).await && seen.borrow().end.is_none() {
+                    return Err(Error::Interrupted);
+                }
             }
-            () = tokio::time::sleep(ROOM_WAIT), if !told && progress.task.is_none() => {
+            () = tokio::time::sleep(ROOM_WAIT), if !told && progress.registered && progress.task.is_none() => {
                 output::note("meros: waiting for room (`meros status agents` shows what is free)");
                 told = true;
             }
@@ -78,31 +99,27 @@ async fn attend(
     }
 }
 
-/// Asks the task to end, or makes it. A task that is not launched yet never will be.
-async fn kill(handle: &Handle<OneTask>, now: bool) -> Result<(), Error> {
-    let is_launched = handle.call(move |scheduler, cx| {
-        let Some(task) = &scheduler.task else {
-            cx.teardown();
-            return false;
-        };
-        let _ = if now { cx.kill_within(task, Duration::ZERO) } else { cx.kill(task) };
-        true
+/// Asks the task to end, or makes it. Says whether there was one.
+async fn kill(handle: &Handle<OneTask>, now: bool) -> bool {
+    let kill = handle.call(move |scheduler, cx| match &scheduler.task {
+        Some(task) if now => cx.kill_within(task, Duration::ZERO),
+        Some(task) => cx.kill(task),
+        None => false,
     });
-    match is_launched.await {
-        Ok(true) => Ok(()),
-        _ => Err(Error::Interrupted),
-    }
+    kill.await.unwrap_or(false)
 }
 
 /// The copies of the task's two outputs, begun once.
 struct Following {
     connection: Connection,
-    copies: JoinSet<()>,
+    begun: bool,
+    /// Each says at its end whether that came since nobody reads any more.
+    copies: JoinSet<bool>,
 }
 
 impl Following {
     fn begin(&mut self, framework: FrameworkId, task: TaskId) -> Result<(), Error> {
-        if self.copies.is_empty() {
+        if !std::mem::replace(&mut self.begun, true) {
             let read = |stream| ReadLog { framework: Some(framework), task: task.clone(), stream, offset: 0, follow: true };
             let (out, err) = (Admin::new(&self.connection)?, Admin::new(&self.connection)?);
             self.copies.spawn(copy(out, read(LogStream::Stdout), tokio::io::stdout()));
@@ -110,17 +127,39 @@ impl Following {
         }
         Ok(())
     }
+
+    /// Ends when a copy has ended for lack of a reader, and never otherwise.
+    async fn reader_gone(&mut self) {
+        while let Some(ended) = self.copies.join_next().await {
+            if ended.unwrap_or(false) {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Waits until all of the output is copied.
+    async fn finish(&mut self) {
+        while self.copies.join_next().await.is_some() {}
+    }
 }
 
-async fn copy(mut admin: Admin, read: ReadLog, mut to: impl AsyncWrite + Unpin) {
-    if let Err(error) = admin.copy_log(read, LOG_PATIENCE, &mut to).await {
-        output::note(format!("meros: {error}"));
+async fn copy(mut admin: Admin, read: ReadLog, mut to: impl AsyncWrite + Unpin) -> bool {
+    match admin.copy_log(read, LOG_PATIENCE, &mut to).await {
+        Ok(()) => false,
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => true,
+        Err(error) => {
+            output::note(format!("meros: {error}"));
+            false
+        }
     }
 }
 
 /// What the rest of the program sees of the scheduler.
 #[derive(Clone, Debug, Default)]
 struct Progress {
+    /// Whether the master knows the scheduler.
+    registered: bool,
     /// The task, when it is launched, and whose it is.
     task: Option<(FrameworkId, TaskId)>,
     /// Whether its program was executed, so that there is output.
@@ -153,7 +192,8 @@ impl Scheduler for OneTask {
             }
             Err(error) => {
                 let reason = format!("{error}");
-                let end = TaskUpdate::new(id, TaskState::Error, meros_types::Source::Master, Reason::InvalidTask, reason, cx.wall_time());
+                let end =
+                    TaskUpdate::new(id, TaskState::Error, meros_types::Source::Master, Reason::InvalidTask, reason, cx.wall_time());
                 self.progress.send_modify(|progress| progress.end = Some(end));
             }
         }
@@ -178,8 +218,8 @@ impl Scheduler for OneTask {
         if self.task.is_none() { Demand::of(self.resources.clone(), 1) } else { Demand::nothing() }
     }
 
-    fn registered(&mut self, session: &Session, _cx: &mut Context) {
-        tracing::debug!(framework = %session.framework, "registered");
+    fn registered(&mut self, _session: &Session, _cx: &mut Context) {
+        self.progress.send_modify(|progress| progress.registered = true);
     }
 }
 

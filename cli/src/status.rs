@@ -105,11 +105,12 @@ fn framework_of(state: &ClusterState, prefix: &str) -> Result<FrameworkId, Error
 fn summary(state: &ClusterState, look: Look) -> String {
     let connected = state.agents.iter().filter(|agent| agent.connected).count();
     let live = state.tasks.iter().filter(|task| !task.update.state.is_terminal()).count();
+    let count = |count: usize, unit| output::count(count as u64, unit);
     let parts = [
-        (StatusPart::Agents, format!("{} agents, {connected} connected", state.agents.len()), state.agents.len()),
-        (StatusPart::Frameworks, format!("{} frameworks", state.frameworks.len()), state.frameworks.len()),
-        (StatusPart::Tasks, format!("{} tasks, {live} live", state.tasks.len()), state.tasks.len()),
-        (StatusPart::Offers, format!("{} offers", state.offers.len()), state.offers.len()),
+        (StatusPart::Agents, format!("{}, {connected} connected", count(state.agents.len(), "agent")), state.agents.len()),
+        (StatusPart::Frameworks, count(state.frameworks.len(), "framework"), state.frameworks.len()),
+        (StatusPart::Tasks, format!("{}, {live} live", count(state.tasks.len(), "task")), state.tasks.len()),
+        (StatusPart::Offers, count(state.offers.len(), "offer"), state.offers.len()),
     ];
     let shown = parts.into_iter().map(|(part, heading, count)| match count {
         0 => heading,
@@ -209,7 +210,9 @@ fn host(state: &ClusterState, id: AgentId) -> String {
 
 /// What a state's colour says.
 pub(crate) fn tone(state: TaskState) -> Tone {
-    use TaskState::{Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Killing, Running, Starting, Unknown, Unreachable};
+    use TaskState::{
+        Dropped, Error, Failed, Finished, Gone, GoneByOperator, Killed, Killing, Running, Starting, Unknown, Unreachable,
+    };
     match state {
         Finished | Running => Tone::Good,
         TaskState::Staging | Starting | Killing | Killed => Tone::Middling,

@@ -8,7 +8,7 @@ use clap::{Command, Error};
 
 /// The line for a usage error, without the program's name.
 pub(crate) fn line(error: &Error, command: &Command, arguments: &[OsString]) -> String {
-    let said = said(error, command, arguments);
+    let said = said(error);
     let help = help_of(command, arguments);
     match error.kind() {
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -19,11 +19,11 @@ pub(crate) fn line(error: &Error, command: &Command, arguments: &[OsString]) -> 
 }
 
 /// What clap says, up to the usage, on one line.
-fn said(error: &Error, _command: &Command, _arguments: &[OsString]) -> String {
+fn said(error: &Error) -> String {
     let rendered = error.render().to_string();
     let body = rendered.split("\nUsage:").next().unwrap_or_default();
     let lines = body.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let whole = lines.collect::<Vec<_>>().join(" ");
+    let whole = lines.collect::<Vec<_>>().join(" ").replace(" tip: ", "; ");
     whole.strip_prefix("error: ").unwrap_or(&whole).to_owned()
 }
 

@@ -49,12 +49,9 @@ pub use error::Error;
 pub use framework::{Framework, MASTER_DEFAULT, MASTER_VARIABLE};
 pub use handle::{Handle, Running};
 pub use meros_proto::TokenError;
-pub use meros_session::{
-    Context, Disconnection, Effect, Event, Host, Identity, LaunchError, Offer, Scheduler, Session, SessionError, SessionKind, Task,
-    TimerId, limits,
-};
+pub use meros_session::{Context, LaunchError, Offer, Scheduler, Session, SessionError, SessionKind, Task, TimerId};
 pub use meros_types::{
     AgentId, Attributes, Command, Demand, Epoch, Exit, FILTER_DEFAULT, FrameworkId, LaunchId, Limitation, OfferId, OfferedAgent,
-    PortRange, Ports, Program, Reason, Resources, ResourcesError, Role, SessionEndKind, Shape, Shortfall, Source, TaskId, TaskSpec,
-    TaskState, TaskUpdate, Time, Usage, WallTime,
+    PortRange, Ports, Program, Reason, Resources, ResourcesError, Role, SHAPES_MAX, SessionEndKind, Shape, Shortfall, Source,
+    TaskId, TaskSpec, TaskState, TaskUpdate, Time, Usage, WallTime,
 };

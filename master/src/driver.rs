@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use meros_master_core::{Effect, Event, Reply, StreamId, Token};
-use crate::core_stub::Master as Core;
+use meros_master_core::{Effect, Event, Master as Core, Reply, StreamId, Token};
 use meros_types::{FrameworkEvent, Now, Offer, Time, ToAgent, ToFramework};
 use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
-use crate::clock;
 use crate::door::Input;
 use crate::outbox::{Outbox, PushError, Weigh, offer_bytes};
+use meros_daemon::clock;
 
 /// How many inputs one batch has at the most. More would make an allocation pass cheaper per input, and its first answer later.
 const BATCH_MAX: usize = 1_024;
@@ -92,7 +91,7 @@ impl Driver {
             self.core.handle(now, Event::TimePassed, &mut self.effects);
         }
         self.core.flush(now, &mut self.effects);
-        self.perform();
+        self.perform(now.mono);
     }
 
     fn take(&mut self, now: Now, input: Input) {
@@ -112,12 +111,12 @@ impl Driver {
         }
     }
 
-    fn perform(&mut self) {
+    fn perform(&mut self, now: Time) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::ToFramework { stream, message } => self.send_framework(stream, message),
-                Effect::ToAgent { stream, message } => self.send_agent(stream, message),
+                Effect::ToFramework { stream, message } => self.send_framework(now, stream, message),
+                Effect::ToAgent { stream, message } => self.send_agent(now, stream, message),
                 Effect::CloseStream { stream } => self.close(stream),
                 Effect::Reply { token, reply } => {
                     if let Some(answer) = self.asked.remove(&token) {
@@ -138,15 +137,15 @@ impl Driver {
         }
     }
 
-    fn send_framework(&mut self, stream: StreamId, message: ToFramework) {
+    fn send_framework(&mut self, now: Time, stream: StreamId, message: ToFramework) {
         let Some(Peer::Framework(outbox)) = self.peers.get(&stream) else { return };
-        let pushed = in_parts(message).try_for_each(|part| outbox.push(part));
+        let pushed = in_parts(message).try_for_each(|part| outbox.push(now, part));
         self.note(stream, pushed, Event::FrameworkClosed { stream });
     }
 
-    fn send_agent(&mut self, stream: StreamId, message: ToAgent) {
+    fn send_agent(&mut self, now: Time, stream: StreamId, message: ToAgent) {
         let Some(Peer::Agent(outbox)) = self.peers.get(&stream) else { return };
-        let pushed = outbox.push(message);
+        let pushed = outbox.push(now, message);
         self.note(stream, pushed, Event::AgentClosed { stream });
     }
 
@@ -188,7 +187,8 @@ impl Driver {
 /// Cuts a message with very many offers into several: one for each agent of a large cluster is more than one message may have.
 fn in_parts(message: ToFramework) -> impl Iterator<Item = ToFramework> {
     let session = message.session;
-    let is_small = !matches!(&message.event, FrameworkEvent::Offers(offers) if offers.len() > 1) || message.weigh() <= OFFERS_BYTES_MAX;
+    let is_small =
+        !matches!(&message.event, FrameworkEvent::Offers(offers) if offers.len() > 1) || message.weigh() <= OFFERS_BYTES_MAX;
     let (whole, offers) = match message.event {
         FrameworkEvent::Offers(offers) if !is_small => (None, offers),
         event => (Some(ToFramework { session, event }), Vec::new()),
@@ -201,7 +201,7 @@ fn in_parts(message: ToFramework) -> impl Iterator<Item = ToFramework> {
             bytes += offer_bytes(&offer);
             part.push(offer);
         }
-        (!part.is_empty()).then(|| ToFramework { session, event: FrameworkEvent::Offers(part) })
+        (!part.is_empty()).then_some(ToFramework { session, event: FrameworkEvent::Offers(part) })
     });
     whole.into_iter().chain(parts)
 }
@@ -216,7 +216,8 @@ mod tests {
         let agent = OfferedAgent { id: AgentId::from_bytes([1; 16]), hostname: "a".to_owned(), attributes: Attributes::default() };
         let agent = Arc::new(agent);
         let (role, resources, lease) = (Role::default(), Resources::none(), Duration::from_secs(1));
-        let offer = |id| Offer { id: OfferId(id), role: role.clone(), agent: Arc::clone(&agent), resources: resources.clone(), lease };
+        let offer =
+            |id| Offer { id: OfferId(id), role: role.clone(), agent: Arc::clone(&agent), resources: resources.clone(), lease };
         ToFramework { session: SessionId::default(), event: FrameworkEvent::Offers((0..count).map(offer).collect()) }
     }
 

@@ -7,57 +7,42 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use meros_daemon::host::{HostCheck, guarded};
+use meros_daemon::metrics::CONTENT_TYPE as METRICS_TYPE;
 use meros_master_core::{Metrics, Reply, Request as Question};
 use meros_types::ClusterState;
 
 use crate::door::Door;
 use crate::driver::Counts;
-use crate::guard::{HostCheck, TOKEN_WANTED, TokenCheck};
+use crate::guard::{TOKEN_WANTED, TokenCheck};
 use crate::metrics;
 
 /// What the pages have at hand.
 pub(crate) struct Http {
     pub(crate) door: Door,
     pub(crate) token: TokenCheck,
-    pub(crate) host: HostCheck,
     pub(crate) counts: Arc<Counts>,
 }
 
 /// The pages, and an answer to every other path.
-pub(crate) fn router(http: Http) -> Router {
-    let http = Arc::new(http);
-    Router::new()
+pub(crate) fn router(http: Http, check: HostCheck) -> Router {
+    let pages = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics_page))
         .route("/state", get(state_page))
         .fallback(other_page)
-        .layer(from_fn_with_state(Arc::clone(&http), check_host))
-        .with_state(http)
-}
-
-/// A page of the web that had its name resolved to our address names itself in the Host header, which it can't choose. HTTP/2
-/// has the same in the request's URI. Who names no host is no browser.
-async fn check_host(State(http): State<Arc<Http>>, request: Request, next: Next) -> Response {
-    let header = request.headers().get(HOST).map(|value| value.to_str().unwrap_or_default());
-    let authority = request.uri().authority().map(axum::http::uri::Authority::as_str);
-    match header.into_iter().chain(authority).find(|host| !http.host.admits(host)) {
-        None => next.run(request).await,
-        Some(host) => {
-            let reason = format!("this is not {host:?}: ask by a loopback name, or by the address that the master listens on\n");
-            (StatusCode::FORBIDDEN, reason).into_response()
-        }
-    }
+        .with_state(Arc::new(http));
+    guarded(pages, check)
 }
 
 async fn metrics_page(State(http): State<Arc<Http>>) -> Response {
     let Some(metrics) = ask_metrics(&http.door).await else { return stopping() };
     match metrics::render(&metrics, &http.counts) {
-        Ok(page) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page).into_response(),
+        Ok(page) => ([(CONTENT_TYPE, METRICS_TYPE)], page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

@@ -13,15 +13,11 @@
 //! **Invariant:** nobody but the loop touches the core, and the loop never waits for a peer. A peer that reads too slowly finds
 //! its stream ended and resynchronises by connecting again.
 
-mod clock;
-#[allow(missing_docs)]
-mod core_stub;
 mod door;
 mod driver;
 mod error;
 mod guard;
 mod http;
-mod lifeline;
 mod logs;
 mod metrics;
 mod options;
@@ -33,5 +29,5 @@ mod work_dir;
 
 pub use error::Error;
 pub use options::{MasterOptions, Timings};
-pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX};
+pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, STALL_MAX};
 pub use server::{Master, run};

@@ -45,7 +45,9 @@ impl Readers {
         let (arrived, arrival) = oneshot::channel();
         let mut waiting = self.lock();
         if waiting.len() == WAITING_MAX {
-            return Err(Status::resource_exhausted(format!("{WAITING_MAX} readers already wait for their agents; try again later")));
+            return Err(Status::resource_exhausted(format!(
+                "{WAITING_MAX} readers already wait for their agents; try again later"
+            )));
         }
         waiting.insert(token.0, arrived);
         drop(waiting);

@@ -2,21 +2,26 @@
 //!
 //! The loop pushes a batch and wakes the task once; the task takes many messages under one lock. A full outbox means that the
 //! peer is too slow: what waits is thrown away at once, though the peer may never read again, and its stream ends with
-//! `RESOURCE_EXHAUSTED`. It loses nothing by that, since connecting again resynchronises it. Deliberately absent: encoding.
+//! `RESOURCE_EXHAUSTED`. It loses nothing by that, since connecting again resynchronises it. Many messages alone are no fault
+//! of the peer's: one reconciliation may answer with more than [`OUTBOX_MESSAGES_MAX`] at once. So that many are too many
+//! only when the peer takes none of them; bytes are too many at once. Deliberately absent: encoding.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use meros_types::{AgentOrder, Command, FrameworkEvent, Offer, Program, Resources, ToAgent, ToFramework};
+use meros_types::{AgentOrder, Command, FrameworkEvent, Offer, Program, Resources, Time, ToAgent, ToFramework};
 use tokio::sync::oneshot;
 use tokio_stream::Stream;
 use tonic::Status;
 
-/// How many messages may wait for a peer.
+/// How many messages may wait for a peer that takes none for [`STALL_MAX`].
 pub const OUTBOX_MESSAGES_MAX: usize = 8_192;
+/// How long a peer with a long queue may take nothing of it: a heartbeat's time.
+pub const STALL_MAX: Duration = Duration::from_secs(5);
 /// How many bytes, about, may wait for a peer: long before a machine's memory is short.
 pub const OUTBOX_BYTES_MAX: usize = 64 << 20;
 
@@ -45,8 +50,13 @@ pub(crate) enum PushError {
 }
 
 struct Queue<M> {
-    waiting: VecDeque<M>,
+    /// Each with its weight.
+    waiting: VecDeque<(usize, M)>,
     bytes: usize,
+    /// When the queue was last seen to be short, or the peer to have taken something.
+    moved: Time,
+    /// Whether the peer has taken something since then.
+    taken: bool,
     end: End,
     waker: Option<Waker>,
 }
@@ -61,7 +71,7 @@ enum End {
 
 /// Makes an outbox. The receiver hears, by an error, when the peer's end is gone.
 pub(crate) fn outbox<M>() -> (Outbox<M>, Outgoing<M>, oneshot::Receiver<()>) {
-    let queue = Queue { waiting: VecDeque::new(), bytes: 0, end: End::Open, waker: None };
+    let queue = Queue { waiting: VecDeque::new(), bytes: 0, moved: Time::default(), taken: true, end: End::Open, waker: None };
     let queue = Arc::new(Mutex::new(queue));
     let (hung_up, is_hung_up) = oneshot::channel();
     let outgoing = Outgoing { queue: Arc::clone(&queue), taken: VecDeque::new(), over: false, _hung_up: hung_up };
@@ -76,13 +86,13 @@ impl<M> Clone for Outbox<M> {
 
 impl<M: Weigh> Outbox<M> {
     /// Puts a message behind the others. The peer's task is not woken: a batch is pushed first.
-    pub(crate) fn push(&self, message: M) -> Result<(), PushError> {
+    pub(crate) fn push(&self, now: Time, message: M) -> Result<(), PushError> {
         let bytes = message.weigh();
         let mut queue = lock(&self.0);
         if !matches!(queue.end, End::Open) {
             return Err(PushError::Over);
         }
-        if queue.waiting.len() == OUTBOX_MESSAGES_MAX || queue.bytes + bytes > OUTBOX_BYTES_MAX {
+        if queue.bytes + bytes > OUTBOX_BYTES_MAX || queue.is_stalled(now) {
             let dropped = queue.close(Some(Status::resource_exhausted(
                 "this peer reads too slowly: its outbox at the master was full. Connect again to resynchronise",
             )));
@@ -91,7 +101,7 @@ impl<M: Weigh> Outbox<M> {
             return Err(PushError::Full);
         }
         queue.bytes += bytes;
-        queue.waiting.push_back(message);
+        queue.waiting.push_back((bytes, message));
         Ok(())
     }
 }
@@ -117,8 +127,26 @@ impl<M> Outbox<M> {
 }
 
 impl<M> Queue<M> {
+    /// Whether the queue is long and the peer takes nothing of it.
+    fn is_stalled(&mut self, now: Time) -> bool {
+        if self.waiting.len() < OUTBOX_MESSAGES_MAX || std::mem::take(&mut self.taken) {
+            self.moved = now;
+        }
+        now.since(self.moved) > STALL_MAX
+    }
+
+    /// Moves a few messages to the peer's task.
+    fn take(&mut self, taken: &mut VecDeque<M>) {
+        let count = self.waiting.len().min(TAKEN_MAX);
+        self.taken |= count > 0;
+        for (bytes, message) in self.waiting.drain(..count) {
+            self.bytes -= bytes;
+            taken.push_back(message);
+        }
+    }
+
     /// Ends the stream without what waits, which is given back to be dropped outside the lock.
-    fn close(&mut self, status: Option<Status>) -> VecDeque<M> {
+    fn close(&mut self, status: Option<Status>) -> VecDeque<(usize, M)> {
         self.end = End::Closed(status);
         self.bytes = 0;
         if let Some(waker) = self.waker.take() {
@@ -128,7 +156,7 @@ impl<M> Queue<M> {
     }
 }
 
-impl<M: Weigh + Unpin> Stream for Outgoing<M> {
+impl<M: Unpin> Stream for Outgoing<M> {
     type Item = Result<M, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -140,9 +168,7 @@ impl<M: Weigh + Unpin> Stream for Outgoing<M> {
             return Poll::Ready(None);
         }
         let mut queue = lock(&this.queue);
-        let count = queue.waiting.len().min(TAKEN_MAX);
-        this.taken.extend(queue.waiting.drain(..count));
-        queue.bytes -= this.taken.iter().map(Weigh::weigh).sum::<usize>().min(queue.bytes);
+        queue.take(&mut this.taken);
         if let Some(message) = this.taken.pop_front() {
             return Poll::Ready(Some(Ok(message)));
         }
@@ -175,7 +201,7 @@ fn lock<M>(queue: &Mutex<Queue<M>>) -> MutexGuard<'_, Queue<M>> {
 
 /// About how many bytes a message will be. An estimate is enough: it bounds memory, not the wire.
 pub(crate) trait Weigh {
-    /// The estimate. The same for the same message.
+    /// The estimate.
     fn weigh(&self) -> usize;
 }
 
@@ -199,7 +225,9 @@ impl Weigh for ToAgent {
     fn weigh(&self) -> usize {
         BASE_BYTES
             + match &self.order {
-                AgentOrder::Launch(launch) => BASE_BYTES + command_bytes(&launch.task.command) + resource_bytes(&launch.task.resources),
+                AgentOrder::Launch(launch) => {
+                    BASE_BYTES + command_bytes(&launch.task.command) + resource_bytes(&launch.task.resources)
+                }
                 _ => 0,
             }
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core_stub::Master as Core;
+use meros_master_core::Master as Core;
 use meros_proto::Token;
 use meros_proto::token::home_file;
 use meros_types::Term;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -17,17 +18,18 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::clock;
 use crate::door::{Door, Input};
 use crate::driver::{Counts, Driver};
 use crate::error::Error;
-use crate::guard::{HostCheck, TokenCheck};
+use crate::guard::TokenCheck;
 use crate::http::{self, Http};
-use crate::lifeline::parent_gone;
 use crate::logs::Readers;
 use crate::options::MasterOptions;
 use crate::services::{self, Services};
 use crate::work_dir::{self, WorkDir};
+use meros_daemon::clock;
+use meros_daemon::host::HostCheck;
+use meros_daemon::lifeline::parent_gone;
 
 /// How often a silent connection is asked whether it is alive, and how long it may take to say so. Together they are well below
 /// the time after which a peer is given up, so that a dead machine's connection is gone by then.
@@ -67,6 +69,7 @@ impl Master {
         if !options.listen.ip().is_loopback() && !options.allow_insecure_listen {
             return Err(Error::InsecureListen { address: options.listen });
         }
+        raise_open_files();
         let work_dir = WorkDir::take(&options.work_dir)?;
         let token = work_dir.token(options.token_file.as_deref())?;
         let in_use = |source| Error::Listen { address: options.listen, source };
@@ -141,18 +144,32 @@ impl Master {
     }
 }
 
+/// Every peer is a connection, and the usual soft limit of 1,024 is far fewer than a cluster has. A master forks nothing that
+/// could be harmed by a high one.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(errno) = raised {
+        tracing::warn!(%errno, "the limit on open files can't be raised; it bounds how many peers can connect");
+    }
+}
+
 fn home_token(options: &MasterOptions, address: SocketAddr) -> Option<PathBuf> {
     options.home.as_ref().map(|home| home_file(home, &address.to_string()))
 }
 
-fn spawn_driver(core: Core, inputs: mpsc::Receiver<Input>, counts: &Arc<Counts>, stopping: watch::Receiver<bool>) -> JoinHandle<()> {
+fn spawn_driver(
+    core: Core,
+    inputs: mpsc::Receiver<Input>,
+    counts: &Arc<Counts>,
+    stopping: watch::Receiver<bool>,
+) -> JoinHandle<()> {
     tokio::spawn(Driver::new(core, inputs, Arc::clone(counts)).run(stopping))
 }
 
 fn all_routes(door: Door, counts: &Arc<Counts>, token: &Token, address: SocketAddr, stopping: watch::Receiver<bool>) -> Routes {
-    let (token, host) = (TokenCheck::new(token.clone()), HostCheck::new(address));
+    let token = TokenCheck::new(token.clone());
     let services = Services { door: door.clone(), readers: Readers::default(), stopping };
-    let pages = http::router(Http { door, token: token.clone(), host, counts: Arc::clone(counts) });
+    let pages = http::router(Http { door, token: token.clone(), counts: Arc::clone(counts) }, HostCheck::new(address));
     services::routes(Routes::from(pages), &services, &token)
 }
 

@@ -33,8 +33,9 @@ pub(crate) fn routes(routes: Routes, services: &Services, token: &TokenCheck) ->
     let scheduler = SchedulerServer::new(services.clone())
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let agent =
-        AgentServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let agent = AgentServer::new(services.clone())
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
     // An operator's reply may be large; what operators ask never is.
     let admin =
         AdminServer::new(services.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(STATE_BYTES_MAX);

@@ -9,13 +9,15 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use meros_daemon::clock::random;
+use meros_daemon::lock::DirectoryLock;
 use meros_proto::Token;
 use meros_types::Term;
-use nix::fcntl::{Flock, FlockArg};
 
-use crate::clock::random;
 use crate::error::Error;
 
+/// The directory is for this user alone.
+const PRIVATE_MODE: u32 = 0o700;
 /// The bytes of a new token: beyond guessing.
 const TOKEN_RANDOM_BYTES: usize = 32;
 
@@ -23,21 +25,15 @@ const TOKEN_RANDOM_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct WorkDir {
     path: PathBuf,
-    // Held, never read: the kernel lets go of the lock when the file is closed, however the process ends.
-    _lock: Flock<File>,
+    _lock: DirectoryLock,
 }
 
 impl WorkDir {
     /// Makes the directory if need be, and takes it.
     pub(crate) fn take(path: &Path) -> Result<Self, Error> {
-        make_private(path).map_err(Error::file("make", path))?;
-        let lock_path = path.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock_path);
-        let file = file.map_err(Error::file("open", &lock_path))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(Error::WorkDirTaken { work_dir: path.to_owned() }),
-            Err((_, errno)) => Err(Error::file("lock", lock_path)(errno.into())),
+        match DirectoryLock::take(path, PRIVATE_MODE).map_err(Error::file("take", path))? {
+            Some(lock) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            None => Err(Error::WorkDirTaken { work_dir: path.to_owned() }),
         }
     }
 
@@ -96,7 +92,7 @@ pub(crate) fn take_token_back(file: &Path, token: &Token) {
 
 /// Makes a directory, and those above it, for this user alone.
 fn make_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+    DirBuilder::new().recursive(true).mode(PRIVATE_MODE).create(path)
 }
 
 /// Replaces a file as a whole, readable by this user alone, and on the disk when this returns.

@@ -24,10 +24,13 @@ impl Agent {
                 assert!(container.phase == Phase::Over || uids.is_taken(uid), "container {id} runs as a user that is free");
             }
         }
+        let to_destroy = self.containers.values().filter(|container| container.phase == Phase::Running && container.kill.is_some());
+        assert_eq!(self.deadlines.len(), to_destroy.count(), "every running container that is to end has its deadline");
         for (at, id) in &self.deadlines {
             let kill = self.containers.get(id).and_then(|container| container.kill);
             assert_eq!(kill.map(|kill| kill.deadline), Some(*at), "container {id} has a deadline that nobody asked for");
         }
+        self.facts.check();
         assert!(self.ended.len() <= self.config.ended_kept, "more ended containers are kept than may be");
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Phase {
 /// A kill that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kill {
+    /// From the first signal to the last.
+    grace: Duration,
     /// When every process is to be killed.
     pub(crate) deadline: Time,
 }
@@ -76,7 +78,7 @@ impl Agent {
         if earlier.is_some_and(|kill| kill.deadline <= deadline) {
             return;
         }
-        container.kill = Some(Kill { deadline });
+        container.kill = Some(Kill { grace, deadline });
         if let Some(kill) = earlier {
             self.deadlines.remove(&(kill.deadline, id));
         }
@@ -97,7 +99,8 @@ impl Agent {
 
     /// A container whose end was asked for while it was being made runs now: its grace counts from here.
     pub(crate) fn kill_started(&mut self, now: Now, id: ContainerId, effects: &mut Vec<Effect>) {
-        let Some(kill) = self.containers.get(&id).and_then(|container| container.kill) else { return };
+        let Some(kill) = self.containers.get_mut(&id).and_then(|container| container.kill.as_mut()) else { return };
+        kill.deadline = now.mono.after(kill.grace);
         self.deadlines.insert((kill.deadline, id));
         self.begin_kill(now, id, effects);
     }
@@ -110,7 +113,7 @@ impl Agent {
                 continue;
             };
             let deadline = now.mono.after(DESTROY_RETRY);
-            container.kill = Some(Kill { deadline });
+            container.kill = Some(Kill { grace: DESTROY_RETRY, deadline });
             self.deadlines.insert((deadline, id));
             effects.push(Effect::Destroy(id));
         }
@@ -126,14 +129,19 @@ impl Agent {
         }
         self.ended.push_back((container.launch, id, container.uid));
         while self.ended.len() > self.config.ended_kept {
-            if let Some((launch, id, uid)) = self.ended.pop_front() {
-                self.by_launch.remove(&launch);
-                if let (Some(uids), Some(uid)) = (&mut self.uids, uid) {
-                    uids.give_back(uid);
-                }
-                effects.push(Effect::Remove(id));
-            }
+            self.remove_oldest_ended(effects);
         }
+    }
+
+    /// Removes the directory of the container that has been over for the longest, and frees its user. Says whether there was one.
+    pub(crate) fn remove_oldest_ended(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let Some((launch, id, uid)) = self.ended.pop_front() else { return false };
+        self.by_launch.remove(&launch);
+        if let (Some(uids), Some(uid)) = (&mut self.uids, uid) {
+            uids.give_back(uid);
+        }
+        effects.push(Effect::Remove(id));
+        true
     }
 
     /// Forgets a container that is over once nobody waits for news of it.

@@ -43,6 +43,16 @@ impl Facts {
         self.queues.values().flat_map(|queue| queue.waiting.values()).filter(|(of, _)| *of == container).count()
     }
 
+    /// Panics when a table contradicts another.
+    pub(crate) fn check(&self) {
+        let waiting = self.queues.iter().flat_map(|(framework, queue)| queue.waiting.keys().map(|n| (*n, *framework)));
+        let waiting: BTreeMap<u64, FrameworkId> = waiting.collect();
+        assert_eq!(self.owners, waiting, "every fact that waits has its owner");
+        let retries: BTreeSet<_> = self.queues.iter().map(|(framework, queue)| (queue.retry_at, *framework)).collect();
+        assert_eq!(self.retries, retries, "each framework with facts has its next repetition");
+        assert!(self.queues.values().all(|queue| !queue.waiting.is_empty()), "a framework without facts is forgotten");
+    }
+
     fn state(&mut self, now: Time, framework: FrameworkId, container: ContainerId, update: TaskUpdate, n: u64) {
         let retries = &mut self.retries;
         let queue = self.queues.entry(framework).or_insert_with(|| {

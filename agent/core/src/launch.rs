@@ -1,5 +1,7 @@
 //! Launching: what is refused, what is started, and what is said when it has.
 
+use std::collections::BTreeSet;
+
 use meros_types::{ContainerId, Epoch, FrameworkId, Launch, Limits, Now, Reason, Resources, TaskState};
 
 use crate::containers::{Container, Phase};
@@ -14,7 +16,13 @@ impl Agent {
             return tracing::warn!(launch = %launch.launch, "dropped a repeated launch");
         }
         self.newest_launch = Some(launch.launch);
-        let admitted = self.admit(&launch);
+        if self.facts.waiting() >= FACTS_MAX {
+            // A refusal would be one more of them. A launch that the next registration doesn't show was never started, and
+            // the master says so by itself.
+            tracing::warn!(launch = %launch.launch, "{FACTS_MAX} facts wait for frameworks; dropped a launch, connecting anew");
+            return self.connect(effects);
+        }
+        let admitted = self.admit(&launch, effects);
         let id = self.ids.container();
         let limits = launch.task.limits();
         let resources = launch.task.resources.clone();
@@ -38,19 +46,19 @@ impl Agent {
 
     /// What is in use with this launch, or why it is refused. Never above the total: the master's books may be wrong, this
     /// machine is not.
-    fn admit(&mut self, launch: &Launch) -> Result<Resources, String> {
+    fn admit(&mut self, launch: &Launch, effects: &mut Vec<Effect>) -> Result<Resources, String> {
         self.note_epoch(launch.framework, launch.epoch)?;
-        if self.facts.waiting() >= FACTS_MAX {
-            return Err(format!("{FACTS_MAX} facts of this agent wait for frameworks to acknowledge them"));
-        }
-        if self.uids.as_ref().is_some_and(|uids| !uids.has_free()) {
-            return Err("no user id is free; give the agent a larger --task-uids range".to_owned());
-        }
         let used = self.used.checked_add(&launch.task.resources).map_err(|error| format!("the agent has no room: {error}"))?;
-        match self.config.resources.shortfall(&used) {
-            Some(shortfall) => Err(format!("the agent has no room: {shortfall}, in use and asked for together")),
-            None => Ok(used),
+        if let Some(shortfall) = self.config.resources.shortfall(&used) {
+            return Err(format!("the agent has no room: {shortfall}, in use and asked for together"));
         }
+        // Containers that are over keep their directory, and with it their user, only as long as nobody needs either.
+        while self.uids.as_ref().is_some_and(|uids| !uids.has_free()) {
+            if !self.remove_oldest_ended(effects) {
+                return Err("no user id is free; give the agent a larger --task-uids range".to_owned());
+            }
+        }
+        Ok(used)
     }
 
     /// Fences: a scheduler that another has taken over from starts nothing.
@@ -61,7 +69,7 @@ impl Agent {
         }
         *highest = epoch;
         if self.epochs.len() > EPOCHS_MAX {
-            let with_containers: Vec<FrameworkId> = self.containers.values().map(|container| container.framework).collect();
+            let with_containers: BTreeSet<FrameworkId> = self.containers.values().map(|container| container.framework).collect();
             self.epochs.retain(|other, _| *other == framework || with_containers.contains(other));
         }
         Ok(())

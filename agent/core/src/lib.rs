@@ -34,8 +34,9 @@ pub use config::AgentConfig;
 pub use effect::{ContainerPlan, Effect};
 pub use event::{Event, StartFailure};
 
-/// How many facts may wait for an acknowledgement. An agent with as many refuses launches until frameworks have caught up.
-pub const FACTS_MAX: usize = 100_000;
+/// How many facts may wait for an acknowledgement before an agent starts nothing more. Each keeps its container in the
+/// registration, which has to fit in one message of 4 MiB, whatever the names in it.
+pub const FACTS_MAX: usize = 6_000;
 /// How many frameworks' epochs are remembered beyond those with a container here.
 pub const EPOCHS_MAX: usize = 10_000;
 

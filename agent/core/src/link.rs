@@ -11,6 +11,9 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// The longest wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
+/// The shortest time between two heartbeats, whatever the master asks for.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
+
 /// Where the connection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum LinkState {
@@ -119,12 +122,9 @@ impl Agent {
         }
         self.term = session.term;
         self.id = Some(registered.agent);
-        let beat_at = now.mono.after(registered.heartbeat);
-        self.link = Link {
-            state: LinkState::Registered { session, heartbeat: registered.heartbeat, beat_at },
-            failures: 0,
-            heard: now.mono,
-        };
+        let heartbeat = registered.heartbeat.max(HEARTBEAT_MIN);
+        let beat_at = now.mono.after(heartbeat);
+        self.link = Link { state: LinkState::Registered { session, heartbeat, beat_at }, failures: 0, heard: now.mono };
         tracing::info!(agent = %registered.agent, %session, "registered");
         self.resend_all(now, effects);
     }

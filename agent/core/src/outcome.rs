@@ -15,9 +15,10 @@ struct Outcome {
 }
 
 impl Agent {
-    /// A started container is over: its resources are free, and its task's last fact is stated.
+    /// A container is over: its resources are free, and its task's last fact is stated. That it had started may be unsaid: the
+    /// two come by different ways.
     pub(crate) fn container_ended(&mut self, now: Now, id: ContainerId, record: Option<ExitRecord>, effects: &mut Vec<Effect>) {
-        let Some(container) = self.containers.get(&id).filter(|container| container.phase == Phase::Running) else { return };
+        let Some(container) = self.containers.get(&id).filter(|container| container.phase != Phase::Over) else { return };
         let killed = container.kill.is_some();
         let outcome = match &record {
             Some(record) => outcome(record, &container.limits, killed),

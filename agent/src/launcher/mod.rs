@@ -24,7 +24,7 @@ pub(crate) mod sys;
 pub(crate) use handle::Launcher;
 pub(crate) use report::{Failure, REPORT_BYTES, Report};
 pub(crate) use request::Request;
-pub(crate) use shim::{DESTROY_SIGNAL, TERMINATE_SIGNAL};
+pub(crate) use shim::{DESTROY_SIGNAL, TERMINATE_SIGNAL, whole_file};
 
 pub use process::dispatch_if_launcher;
 pub use report::Step;

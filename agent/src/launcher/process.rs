@@ -62,6 +62,7 @@ fn prepare(open_files: &str) -> nix::Result<Inherited> {
     shim::signals().thread_set_mask()?;
     // A huge page would make each shim's few private pages megabytes.
     prctl::set_thp_disable(true)?;
+    prctl::set_name(c"meros-launcher")?;
     chdir("/")?;
     if let Some((soft, hard)) = parse_open_files(open_files) {
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;

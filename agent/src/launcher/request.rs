@@ -132,7 +132,8 @@ mod tests {
     fn a_request_reads_as_written() {
         let request = request();
         assert_eq!(Request::decode(&request.encode()), Some(request));
-        let bare = Request { uid: None, tight_memory: false, groups: Vec::new(), environment: Vec::new(), ..super::tests::request() };
+        let bare =
+            Request { uid: None, tight_memory: false, groups: Vec::new(), environment: Vec::new(), ..super::tests::request() };
         assert_eq!(Request::decode(&bare.encode()), Some(bare));
     }
 

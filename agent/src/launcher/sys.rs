@@ -74,9 +74,16 @@ pub(super) fn set_disposition(signal: Signal, handler: SigHandler) -> nix::Resul
 
 /// Makes every signal do what it does by default, whatever the parent or the runtime made of it.
 pub(super) fn default_dispositions() {
-    for signal in Signal::iterator() {
-        // SIGKILL and SIGSTOP refuse, and are at their default anyway.
-        let _ = set_disposition(signal, SigHandler::SigDfl);
+    /// The kernel's signals are 1 to this. The libc hides two of them and refuses to reset those, so this asks the kernel itself.
+    const LAST: c_int = 64;
+    /// The kernel's `struct sigaction`: handler, flags, restorer and mask. All zero is the default disposition.
+    static DEFAULT: [u64; 4] = [0; 4];
+    const MASK_BYTES: usize = 8;
+    for signal in 1..=LAST {
+        let old = ptr::null_mut::<[u64; 4]>();
+        // SAFETY: the array is at least as large as the kernel's structure, which is only read. SIGKILL and SIGSTOP refuse, and are
+        // at their default anyway.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const DEFAULT, old, MASK_BYTES) };
     }
 }
 
@@ -98,11 +105,7 @@ fn wait_for(which: libc::pid_t, options: c_int) -> nix::Result<Option<(Pid, Exit
     let mut status = 0;
     // SAFETY: `status` is a valid place for the call to write to.
     let pid = Errno::result(unsafe { libc::waitpid(which, &raw mut status, options) })?;
-    let exit = if libc::WIFSIGNALED(status) {
-        Exit::Signal(libc::WTERMSIG(status))
-    } else {
-        Exit::Code(libc::WEXITSTATUS(status))
-    };
+    let exit = if libc::WIFSIGNALED(status) { Exit::Signal(libc::WTERMSIG(status)) } else { Exit::Code(libc::WEXITSTATUS(status)) };
     Ok((pid != 0).then_some((Pid::from_raw(pid), exit)))
 }
 
@@ -138,7 +141,11 @@ pub(super) enum ChildMemory {
 
 /// Makes a process that runs `enter` and, unless that executes a program, ends. Waits for the one or the other. The error is what
 /// `enter` came back with, or the errno of the clone itself.
-pub(super) fn spawn(stack: &mut TaskStack, memory: ChildMemory, enter: &dyn Fn() -> NonZeroCode) -> nix::Result<Result<Pid, NonZeroCode>> {
+pub(super) fn spawn(
+    stack: &mut TaskStack,
+    memory: ChildMemory,
+    enter: &dyn Fn() -> NonZeroCode,
+) -> nix::Result<Result<Pid, NonZeroCode>> {
     let code = SharedCode::new(memory)?;
     let mut flags = CloneFlags::CLONE_VFORK;
     flags.set(CloneFlags::CLONE_VM, memory == ChildMemory::Shared);
@@ -262,8 +269,7 @@ pub(crate) fn open_process(pid: Pid) -> nix::Result<OwnedFd> {
 pub(crate) fn signal_process(process: impl AsFd, signal: Signal) -> nix::Result<()> {
     let descriptor = process.as_fd().as_raw_fd();
     // SAFETY: the call takes numbers, and no further information about the signal.
-    let result = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal as c_int, ptr::null::<libc::siginfo_t>(), 0)
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor, signal as c_int, ptr::null::<libc::siginfo_t>(), 0) };
     Errno::result(result).map(drop)
 }

@@ -60,10 +60,16 @@ impl Execution {
         let (program, searched) = self.name.clone();
         match errno {
             libc::ENOENT | libc::ENOTDIR => Some(TaskFault::NotFound { program, searched }),
-            libc::EACCES | libc::ENOEXEC | libc::EPERM | libc::EISDIR | libc::ELOOP | libc::ENAMETOOLONG | libc::ETXTBSY | libc::E2BIG
-            | libc::EINVAL | libc::ELIBBAD => {
-                Some(TaskFault::NotExecutable { program, source: std::io::Error::from_raw_os_error(errno) })
-            }
+            libc::EACCES
+            | libc::ENOEXEC
+            | libc::EPERM
+            | libc::EISDIR
+            | libc::ELOOP
+            | libc::ENAMETOOLONG
+            | libc::ETXTBSY
+            | libc::E2BIG
+            | libc::EINVAL
+            | libc::ELIBBAD => Some(TaskFault::NotExecutable { program, source: std::io::Error::from_raw_os_error(errno) }),
             // The machine's: no memory, no processes, a failing disk.
             _ => None,
         }

@@ -34,7 +34,8 @@ pub(super) fn create(paths: &ContainerPaths, uid: Option<u32>) -> Result<(), Run
 fn create_inside(paths: &ContainerPaths, uid: Option<u32>) -> Result<(), RuntimeError> {
     let root = paths.root();
     // The agent's umask may have taken the passage away.
-    fs::set_permissions(root, Permissions::from_mode(PASSAGE)).map_err(|error| RuntimeError::file("set the mode of", root, error))?;
+    fs::set_permissions(root, Permissions::from_mode(PASSAGE))
+        .map_err(|error| RuntimeError::file("set the mode of", root, error))?;
     for name in [STATE, LOGS, SANDBOX] {
         make(&root.join(name), PRIVATE)?;
     }

@@ -75,6 +75,12 @@ pub enum RuntimeError {
         /// The id.
         id: ContainerId,
     },
+    /// Its files are in use.
+    #[error("container {id} still runs: its directory can be removed when it is over")]
+    StillRunning {
+        /// The id.
+        id: ContainerId,
+    },
     /// The id was given to two containers, or one was launched twice.
     #[error("container {id} was launched before: launch each container once")]
     Duplicate {
@@ -179,10 +185,10 @@ pub enum RuntimeError {
         source: RecordError,
     },
     /// Processes that SIGKILL does not end: they are stuck in the kernel.
-    #[error("processes of container {id} cannot be killed: look for hung disks or network file systems")]
+    #[error("{what} still has processes, which cannot be killed: look for hung disks or network file systems")]
     Unkillable {
-        /// Which container.
-        id: ContainerId,
+        /// Whose processes.
+        what: String,
     },
     /// The runtime's own thread was ended, because the process is.
     #[error("the agent is shutting down")]

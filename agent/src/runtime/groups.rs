@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +20,9 @@ use meros_types::Usage;
 
 /// How often the freezer is asked whether it is done before the processes are killed as they are. It mostly is at once.
 const FREEZER_LOOKS_MAX: u32 = 64;
+
+/// More than the longest counter that is read.
+const COUNTER_BYTES_MAX: usize = 512;
 
 /// A cgroup v1 controller that containers use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,8 +133,15 @@ impl Groups {
     }
 
     fn read(&self, controller: Controller, file: &str) -> String {
-        self.directory(controller).and_then(|path| fs::read_to_string(path.join(file)).ok()).unwrap_or_default()
+        self.directory(controller).and_then(|path| read_counter(&path.join(file)).ok()).unwrap_or_default()
     }
+}
+
+/// Reads a counter or limit: in one go, since none is longer, and asking for the size first is a call more for each of many.
+pub(crate) fn read_counter(path: &Path) -> io::Result<String> {
+    let mut buffer = [0; COUNTER_BYTES_MAX];
+    let length = fs::File::open(path)?.read(&mut buffer)?;
+    String::from_utf8(buffer[..length].to_vec()).map_err(io::Error::other)
 }
 
 fn register(memory: &Path, event: &EventFd) -> io::Result<()> {
@@ -144,7 +154,7 @@ fn register(memory: &Path, event: &EventFd) -> io::Result<()> {
 
 fn wait_frozen(state: &Path) -> io::Result<()> {
     for _ in 0..FREEZER_LOOKS_MAX {
-        if fs::read_to_string(state)?.trim() == "FROZEN" {
+        if read_counter(state)?.trim() == "FROZEN" {
             break;
         }
     }

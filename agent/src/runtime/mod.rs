@@ -9,13 +9,17 @@
 //! Two implementations share all but the isolation: [`cgroup`], and [`plain`] for machines without root, which enforces nothing.
 
 mod cgroup;
+mod command;
 mod containers;
 mod directory;
 mod error;
-mod finish;
+mod groups;
 mod isolation;
-mod paths;
+mod life;
+mod live;
+pub(crate) mod paths;
 mod plain;
+mod supervisor;
 
 use std::path::PathBuf;
 
@@ -27,7 +31,8 @@ use meros_types::{Command, ContainerId, ExitRecord, Limits, Usage};
 pub use cgroup::{Cgroup, check_cgroups};
 pub use containers::Containers;
 pub use error::{LaunchError, RuntimeError, TaskFault};
-pub use isolation::Isolation;
+pub(crate) use groups::{Controller, Groups};
+pub use isolation::{Enclosure, Isolation, Release};
 pub use meros_agent_core::shim::Kill;
 pub use paths::ContainerPaths;
 pub use plain::Plain;

@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -49,12 +49,15 @@ fn members(paths: &ContainerPaths) -> io::Result<Vec<Pid>> {
     let sandbox = paths.sandbox();
     let mut variable = format!("{SANDBOX_VARIABLE}=").into_bytes();
     variable.extend(sandbox.as_os_str().as_bytes());
-    let numbers = fs::read_dir("/proc")?.flatten().filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
+    let numbers =
+        fs::read_dir("/proc")?.flatten().filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
     Ok(numbers.filter(|(_, process)| belongs(process, &sandbox, &variable)).map(|(number, _)| Pid::from_raw(number)).collect())
 }
 
 /// A process that ended meanwhile, or is another user's, shows neither and belongs to nobody here.
-fn belongs(process: &PathBuf, sandbox: &Path, variable: &[u8]) -> bool {
+fn belongs(process: &Path, sandbox: &Path, variable: &[u8]) -> bool {
     let inside = fs::read_link(process.join("cwd")).is_ok_and(|directory| directory.starts_with(sandbox));
-    inside || fs::read(process.join("environ")).is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == variable))
+    inside
+        || fs::read(process.join("environ"))
+            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == variable))
 }

@@ -181,8 +181,8 @@ pub(crate) struct LocalArgs {
     #[arg(long, env = "MEROS_ISOLATION", value_enum, default_value = "auto")]
     pub(crate) isolation: Isolation,
 
-    /// Where the daemons' own directories are made.
-    #[arg(long, env = "TMPDIR", value_name = "DIR", default_value = "/tmp")]
+    /// Where the daemons' own directories are made. The tasks' users must be able to pass through it.
+    #[arg(long, value_name = "DIR", default_value = "/tmp")]
     pub(crate) temp_dir: PathBuf,
 }
 
@@ -199,8 +199,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, env = "MEROS_ISOLATION", value_enum, default_value = "auto")]
     pub(crate) isolation: Isolation,
 
-    /// Where the daemons' own directories are made.
-    #[arg(long, env = "TMPDIR", value_name = "DIR", default_value = "/tmp")]
+    /// Where the daemons' own directories are made. The tasks' users must be able to pass through it.
+    #[arg(long, value_name = "DIR", default_value = "/tmp")]
     pub(crate) temp_dir: PathBuf,
 
     /// Print the rows as JSON.
@@ -214,18 +214,18 @@ pub(crate) struct DemoArgs {
 Example:
   meros simulate --seed 7 --agents 10 --tasks 100 --log events.log
 
-The same seed gives the same log, byte for byte, on every machine.")]
+One agent in five is killed on the way. The same seed gives the same log, byte for byte, on every machine.")]
 pub(crate) struct SimulateArgs {
     /// Where all chance comes from.
     #[arg(long, value_name = "NUMBER", default_value = "1")]
     pub(crate) seed: u64,
 
     /// How many agents the cluster has.
-    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) agents: u32,
 
     /// How many tasks the scheduler runs.
-    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(crate) tasks: u32,
 
     /// The file that the events are written to.

@@ -8,7 +8,7 @@ mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-pub(crate) use client::{BatchArgs, Connection, KillArgs, Patience, RunArgs, StatusArgs, StatusPart};
+pub(crate) use client::{BatchArgs, Connection, KillArgs, RunArgs, StatusArgs, StatusPart};
 pub(crate) use daemons::{AgentArgs, DemoArgs, Isolation, LocalArgs, MasterArgs, SimulateArgs};
 
 /// A cluster manager that offers resources: a master offers what agents have, schedulers decide what runs where.

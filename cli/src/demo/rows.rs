@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use meros_types::{Reason, TaskState, TaskUpdate};
+use meros_batch::{Item, Record};
+use meros_types::{Command, Exit, Reason, Resources, TaskState};
 
 /// The well-behaved rows, one a line.
 const COMMANDS: &str = include_str!("commands.txt");
@@ -20,6 +21,12 @@ const BOMB_PIDS: u32 = 16;
 const BOMB_CODE: i32 = 4;
 /// How long the sleeper runs until the scheduler has had enough.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Spins for three seconds, fourfold, so that it asks for much more than its half core. On a machine that is so busy with other
+/// things that it does not even get that half, it goes on until its limit has held it once, for 20 seconds at the most.
+const SPIN: &str = "spin() { while :; do :; done; }; spin & spin & spin & spin & sleep 3; \
+    stat=/sys/fs/cgroup/cpu$(sed -n 's/^[0-9]*:\\(.*,\\)*cpu\\(,.*\\)*://p' /proc/self/cgroup)/cpu.stat; \
+    for tenth in $(seq 170); do grep -qs 'nr_throttled 0$' $stat || exit 0; sleep 0.1; done";
 
 /// One task of the demo.
 #[derive(Clone, Debug)]
@@ -74,34 +81,46 @@ impl Intent {
     }
 
     /// Whether it came true.
-    pub(crate) fn is_met_by(self, end: &TaskUpdate) -> bool {
+    pub(crate) fn is_met_by(self, end: &Record) -> bool {
         let usage = end.usage.unwrap_or_default();
-        let code = |wanted| end.exit == Some(meros_types::Exit::Code(wanted));
-        let failed_with = |wanted| end.state == TaskState::Failed && end.reason == Reason::Exited && code(wanted);
+        let ended = |state, reason| end.state == Some(state) && end.reason == Some(reason);
+        let failed_with = |code| ended(TaskState::Failed, Reason::Exited) && end.exit == Some(Exit::Code(code));
+        let finished = end.state == Some(TaskState::Finished);
         match self {
-            Intent::Finish => end.state == TaskState::Finished,
-            Intent::Throttled => end.state == TaskState::Finished && usage.throttled_periods > 0,
+            Intent::Finish => finished,
+            Intent::Throttled => finished && usage.throttled_periods > 0,
             Intent::MemoryLimit => {
                 let measured = end.limitation.as_ref().is_some_and(|found| found.measured > 0 && found.limit == HOG_MEMORY_BYTES);
-                end.state == TaskState::Failed && end.reason == Reason::MemoryLimit && measured
+                ended(TaskState::Failed, Reason::MemoryLimit) && measured
             }
-            Intent::PidsLimit(wanted) => failed_with(wanted) && usage.pids_refused > 0,
-            Intent::Exit(wanted) => failed_with(wanted),
-            Intent::Killed => end.state == TaskState::Killed && end.reason == Reason::KillRequested,
+            Intent::PidsLimit(code) => failed_with(code) && usage.pids_refused > 0,
+            Intent::Exit(code) => failed_with(code),
+            Intent::Killed => ended(TaskState::Killed, Reason::KillRequested),
         }
     }
 }
 
-/// Every row, in the order in which they are launched and shown. The slow ones go first, so that the others run beside them.
+impl Row {
+    /// The row as the batch scheduler takes it.
+    pub(crate) fn item(&self) -> Item {
+        Item {
+            resources: Resources::none().with_cpu_milli(CPU_MILLI).with_memory_bytes(self.memory_bytes),
+            pids_limit: self.pids,
+            kill_after: self.kill_after,
+            ..Item::new(self.name, Command::shell(self.command))
+        }
+    }
+}
+
+/// Every row, in the order in which they are launched and shown. Those that misbehave come last: they stand next to the prompt,
+/// and the busy loop has the machine to itself, so that it is its own limit that holds it.
 pub(crate) fn rows() -> Vec<Row> {
     let lines = COMMANDS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let commands = lines.filter_map(|line| line.split_once(": ")).map(|(name, command)| row(name, command, Intent::Finish));
-    deliberate().into_iter().chain(commands).collect()
+    commands.chain(deliberate()).collect()
 }
 
 fn deliberate() -> [Row; 5] {
-    // Spins for three seconds; `timeout` ends it with 124, and that is what it is for.
-    let spin = "timeout 3 sh -c 'while :; do :; done'; test $? -eq 124";
     let sleep = "echo asleep; sleep 600";
     // `tail` keeps what has no line break, all 200 MB of it.
     let hog = "head -c 200000000 /dev/zero | tail | wc -c";
@@ -109,10 +128,10 @@ fn deliberate() -> [Row; 5] {
     let bomb = "perl -e 'for (1 .. 200) { my $pid = fork; $no++ if !defined $pid; if (defined $pid && !$pid) { sleep 2; exit } } \
                 print \"$no forks refused\\n\"; exit($no ? 4 : 0)'";
     [
-        row("busy-loop", spin, Intent::Throttled),
         Row { kill_after: Some(PATIENCE), ..row("sleeper", sleep, Intent::Killed) },
         Row { memory_bytes: HOG_MEMORY_BYTES, ..row("memory-hog", hog, Intent::MemoryLimit) },
         Row { pids: Some(BOMB_PIDS), ..row("fork-bomb", bomb, Intent::PidsLimit(BOMB_CODE)) },
+        row("busy-loop", SPIN, Intent::Throttled),
         row("exits-with-3", "echo giving up >&2; exit 3", Intent::Exit(3)),
     ]
 }
@@ -124,7 +143,8 @@ fn row(name: &'static str, command: &'static str, intent: Intent) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meros_types::{Exit, Limitation, Source, TaskId, Usage, WallTime};
+    use meros_batch::Batch;
+    use meros_types::{Limitation, Usage};
 
     #[test]
     fn there_are_twenty_commands_and_every_deliberate_end() {
@@ -137,10 +157,9 @@ mod tests {
         assert_eq!(names.len(), rows.len());
     }
 
-    fn end(state: TaskState, reason: Reason, exit: Option<Exit>, usage: Usage) -> TaskUpdate {
-        let mut end = TaskUpdate::new(TaskId::new("t").unwrap(), state, Source::Agent, reason, "", WallTime(0));
-        (end.exit, end.usage) = (exit, Some(usage));
-        end
+    fn end(state: TaskState, reason: Reason, exit: Option<Exit>, usage: Usage) -> Record {
+        let batch = Batch::from_commands(["true"]);
+        Record { state: Some(state), reason: Some(reason), exit, usage: Some(usage), ..batch.records()[0].clone() }
     }
 
     #[test]

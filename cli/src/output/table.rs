@@ -101,6 +101,12 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Whether no cell has to be broken into lines.
+    pub(crate) fn fits(&self, look: Look) -> bool {
+        let natural = self.render(Look { width: None, colour: false });
+        look.width.is_none_or(|width| natural.lines().all(|line| line.chars().count() <= usize::from(width)))
+    }
+
     /// The table as text, without a newline at its end.
     pub(crate) fn render(&self, look: Look) -> String {
         let mut table = comfy_table::Table::new();
@@ -109,13 +115,18 @@ impl Table {
             Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
             None => table.set_content_arrangement(ContentArrangement::Disabled),
         };
-        if look.colour { table.enforce_styling() } else { table.force_no_tty() };
+        if look.colour {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
         table.set_header(self.columns.iter().map(|column| header(*column, look.colour)));
         for row in &self.rows {
             table.add_row(row.iter().zip(self.columns).map(|(cell, column)| drawn(cell, *column, look.colour)));
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
+        // Nothing stands behind the last column, and a terminal of 80 columns has none to spare.
+        for (at, column) in table.column_iter_mut().enumerate() {
+            column.set_padding((0, if at + 1 == self.columns.len() { 0 } else { 2 }));
         }
         let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         lines.join("\n")
@@ -132,9 +143,9 @@ fn drawn(cell: &Cell, column: Column, colour: bool) -> comfy_table::Cell {
     let text: String = cell.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let drawn = aligned(comfy_table::Cell::new(text), column);
     match cell.tone {
-        Tone::Good if colour => drawn.fg(Color::Green),
-        Tone::Middling if colour => drawn.fg(Color::Yellow),
-        Tone::Bad if colour => drawn.fg(Color::Red),
+        Tone::Good if colour => drawn.fg(Color::DarkGreen),
+        Tone::Middling if colour => drawn.fg(Color::DarkYellow),
+        Tone::Bad if colour => drawn.fg(Color::DarkRed),
         _ => drawn,
     }
 }
@@ -170,6 +181,8 @@ mod tests {
         let text = table().render(Look { width: Some(40), colour: false });
         assert!(text.lines().count() > 3);
         assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
+        let fits = |width| table().fits(Look { width, colour: true });
+        assert!(fits(None) && fits(Some(200)) && !fits(Some(40)));
     }
 
     #[test]

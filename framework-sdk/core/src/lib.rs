@@ -20,7 +20,7 @@
 //! - The master says UNKNOWN of a task that it never confirmed, and it has the term in which the accept was sent, or the
 //!   task's agent has been heard of in its term: the launch never happened and never will, since a master drops what
 //!   belongs to an older session, and a launch that is absent from an agent's registration can't happen. The SDK reports
-//!   DROPPED.
+//!   DROPPED. (This rests on masters and agents that forget a task only when its end was acknowledged.)
 //! - Any other UNKNOWN is no end: a new master may not have heard of the agent yet. The scheduler is told once, and the SDK
 //!   goes on asking (1 s doubling to 60 s) until there is a better answer.
 

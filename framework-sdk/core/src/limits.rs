@@ -34,8 +34,8 @@ pub const TASKS_MAX: usize = 1 << 20;
 pub const TIMERS_MAX: usize = TASKS_MAX;
 /// How many offers may be held; what is held beyond is declined. More than one of each agent helps nobody.
 pub const HELD_MAX: usize = 1 << 16;
-/// How many ended tasks a keyed framework remembers, so as not to report their end twice. Enough for the answers to one
-/// reconciliation that are on the way while tasks end.
+/// How many ended tasks are remembered, so as to refuse their ids and not to report their end twice. Enough for the answers
+/// to one reconciliation that are on the way while tasks end.
 pub const ENDED_MAX: usize = 4_096;
 /// How many earlier lives of its agent a task remembers, so as not to take their facts for new ones.
 pub const LIVES_MAX: usize = 16;

@@ -1,5 +1,5 @@
-//! Which task specifications the wire carries, and about how large they are on it. Checked at the launch, so that a mistake
-//! comes back to the line that made it instead of costing a whole accept.
+//! Which task specifications the wire carries and the master takes, and about how large they are. Checked at the launch, so
+//! that a mistake comes back to the line that made it instead of costing a whole accept.
 
 use meros_types::{Program, TaskSpec};
 
@@ -12,11 +12,17 @@ pub(crate) fn fault(task: &TaskSpec) -> Option<&'static str> {
     }
     let has_nul = |text: &String| text.contains('\0');
     let (empty, nul) = match &task.command.program {
-        Program::Shell(line) => (false, has_nul(line)),
-        Program::Words(words) => (words.is_empty(), words.iter().any(has_nul)),
+        Program::Shell(line) => (line.trim().is_empty(), has_nul(line)),
+        Program::Words(words) => (words.first().is_none_or(String::is_empty), words.iter().any(has_nul)),
     };
     if empty {
-        return Some("its command has no program");
+        return Some("its command is empty");
+    }
+    if task.resources.is_none() {
+        return Some("it asks for no resources; ask for some cpus or mem");
+    }
+    if task.pids_limit == Some(0) {
+        return Some("a pids limit of 0 lets nothing run; leave it out or ask for at least 1");
     }
     if nul || task.command.environment.iter().any(|(name, value)| has_nul(name) || has_nul(value)) {
         return Some("its command or environment has a NUL byte, which no program can be given");

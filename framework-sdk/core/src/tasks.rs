@@ -19,7 +19,8 @@ pub struct Task {
     state: TaskState,
     agent: Option<AgentId>,
     launch: Option<LaunchId>,
-    /// The master's term when its accept was composed; none when an earlier process launched it.
+    /// The master's term when its accept was composed, until a master shows that it knows the task. None for a task of an
+    /// earlier process, which was known when this one heard of it.
     accepted_in: Option<Term>,
     /// The newest fact about it, and the earlier lives of its agent.
     fact: Option<FactId>,
@@ -61,12 +62,12 @@ impl Task {
 
     /// Whether a master of `term` that doesn't know it proves that it never started. See the crate's documentation.
     pub(crate) fn is_unconfirmed_since(&self, term: Term) -> bool {
-        self.launch.is_none() && self.accepted_in == Some(term)
+        self.accepted_in == Some(term)
     }
 
     /// Whether the launch was never confirmed.
     pub(crate) fn is_unconfirmed(&self) -> bool {
-        self.launch.is_none() && self.accepted_in.is_some()
+        self.accepted_in.is_some()
     }
 
     /// Whether `fact` is later than what was heard, and if so, that it was heard.
@@ -135,6 +136,9 @@ impl Tasks {
         {
             return false;
         }
+        if update.state != TaskState::Unknown || update.launch.is_some() {
+            task.accepted_in = None;
+        }
         task.launch = task.launch.or(update.launch);
         task.agent = update.agent.or(task.agent);
         let news = match update.fact {
@@ -169,7 +173,7 @@ impl Tasks {
         self.live.remove(&update.task);
         self.kills.clear(&update.task);
         // A duplicate's end says nothing about the task that has the id rightfully: it may yet be adopted.
-        if self.adopts && update.reason != Reason::DuplicateTask {
+        if update.reason != Reason::DuplicateTask {
             self.ended.remember(update.task.clone());
         }
     }

@@ -68,7 +68,7 @@ impl Master {
         let mut rest = pool.as_ref().map_or_else(|_| Resources::none(), Clone::clone);
         let mut tasks = Vec::new();
         for spec in specs {
-            let verdict = if self.frameworks[framework].tasks.contains_key(&spec.id) || !named.insert(spec.id.clone()) {
+            let verdict = if self.frameworks[framework].tasks_named(&spec.id).next().is_some() || !named.insert(spec.id.clone()) {
                 Verdict::Duplicate
             } else if let Err(message) = &pool {
                 dropped(Reason::InvalidOffer, message.clone())
@@ -84,14 +84,16 @@ impl Master {
 
     /// What the leases hold together, or why they can't be accepted together.
     fn judge_leases(&self, framework: FrameworkIx, leases: &[OfferId], taken: &mut BTreeSet<OfferId>) -> Result<Resources, String> {
+        // All of them, also when one can't be accepted: performing this group ends each of its own offers.
+        let twice: Vec<&OfferId> = leases.iter().filter(|id| !taken.insert(**id)).collect();
+        if let Some(id) = twice.first() {
+            return Err(format!("offer {id} is accepted twice"));
+        }
         let mut first: Option<&Offer> = None;
         let mut sum = Resources::none();
         for id in leases {
             let offer = self.offers.get(id).filter(|offer| offer.framework == framework);
             let offer = offer.ok_or_else(|| format!("offer {id} was answered, rescinded, or never made to this framework"))?;
-            if !taken.insert(*id) {
-                return Err(format!("offer {id} is accepted twice"));
-            }
             if first.is_some_and(|first| first.agent != offer.agent || first.client != offer.client) {
                 return Err(format!("offer {id} is of another agent or role than the others of its group"));
             }
@@ -127,7 +129,7 @@ impl Master {
                 }
             }
         }
-        if let Some(offer) = ended.first() {
+        for offer in &ended {
             self.allocator.answered(offer.client);
             self.allocator.declined(now.mono, offer.client, offer.agent, self.agents.free(offer.agent), filter);
         }

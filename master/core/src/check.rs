@@ -1,13 +1,14 @@
 //! Recounts every table from the offers and tasks themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use meros_types::Resources;
+use meros_types::{AgentId, Resources};
 
 use crate::allocator::Recount;
 use crate::ledger::Part;
 use crate::rows::Agent;
 use crate::table::{AgentIx, ClientIx};
+use crate::timers::Timer;
 use crate::{Master, Peer};
 
 impl Master {
@@ -16,7 +17,12 @@ impl Master {
         for (ix, agent) in self.agents.0.iter() {
             self.check_agent(ix, agent);
         }
+        let lost: BTreeSet<AgentId> = self.unreachable.iter().copied().collect();
+        let without_ledger = self.agents.0.iter().filter(|(_, agent)| agent.ledger.is_none()).map(|(_, agent)| agent.offered.id);
+        assert_eq!(lost, without_ledger.collect(), "exactly the unreachable agents are in no sum");
+        assert_eq!(lost.len(), self.unreachable.len(), "an agent is lost once");
         self.check_frameworks();
+        self.check_tasks();
         self.check_streams();
         self.check_shares();
     }
@@ -28,8 +34,11 @@ impl Master {
             assert_eq!(self.offers[offer].agent, ix, "agent {id} lists offer {offer} of another agent");
         }
         for task in &agent.tasks {
-            assert!(self.tasks[*task].is_live(), "agent {id} lists a task that is over");
+            assert_eq!(self.tasks[*task].agent, ix, "agent {id} lists a task of another agent");
         }
+        let waited_for = agent.lost_at.is_some_and(|at| self.timers.contains(at, Timer::AgentLost(id)));
+        assert_eq!(waited_for, agent.lost_at.is_some(), "agent {id} is waited for without an end");
+        assert_eq!(waited_for, agent.link.is_none() && agent.ledger.is_some(), "agent {id} is waited for, or should be");
         let Some(ledger) = &agent.ledger else {
             assert!(agent.offers.is_empty(), "agent {id} is unreachable and on offer");
             assert!(agent.tasks.iter().all(|task| self.tasks[*task].part.is_none()), "agent {id} is unreachable and in a sum");
@@ -54,6 +63,9 @@ impl Master {
         let parts = [Part::Offered, Part::Used, Part::Releasing].map(|part| ledger.part(part));
         let free = parts.iter().fold(ledger.total().clone(), |free, part| free.saturating_sub(part));
         assert_eq!(ledger.free(), &free, "agent {id}: total = free + offered + used + releasing");
+        // An agent may come with more than its total, but what others have is never on offer.
+        let rest = ledger.total().saturating_sub(ledger.part(Part::Used)).saturating_sub(ledger.part(Part::Releasing));
+        assert!(rest.contains(&offered), "agent {id}: {offered:?} is on offer and {rest:?} is there");
     }
 
     fn check_frameworks(&self) {
@@ -63,6 +75,10 @@ impl Master {
             let live = framework.tasks.values().filter(|task| self.tasks[**task].is_live()).count() as u64;
             assert_eq!(framework.live_tasks, live, "framework {id}: live tasks");
             assert!(framework.link.is_some() || framework.offers.is_empty(), "framework {id} has offers and no stream");
+            let waited_for = framework.lost_at.is_some_and(|at| self.timers.contains(at, Timer::FrameworkLost(id)));
+            assert_eq!(waited_for, framework.lost_at.is_some(), "framework {id} is waited for without an end");
+            assert_eq!(waited_for, framework.link.is_none() && !framework.removed, "framework {id} is waited for, or should be");
+            assert!(framework.subscribed.iter().all(|role| framework.clients.contains_key(role)), "framework {id} lacks a client");
             assert!(
                 framework.offers.iter().all(|offer| self.offers[offer].framework == ix),
                 "framework {id} lists another's offer"
@@ -73,10 +89,26 @@ impl Master {
             assert!(self.agents.0[offer.agent].offers.contains(id), "offer {id} is unknown to its agent");
             assert!(self.agents.0[offer.agent].link.is_some(), "offer {id} is of an agent without a stream");
         }
-        for (launch, task) in &self.tasks_by_launch {
-            assert_eq!(self.tasks[*task].launch, *launch, "launch {launch} leads to another's task");
+    }
+
+    fn check_tasks(&self) {
+        for (ix, task) in self.tasks.iter() {
+            let launch = task.launch;
+            assert_eq!(self.tasks_by_launch.get(&launch), Some(&ix), "task {launch} is not found by its launch");
+            assert!(self.agents.0[task.agent].tasks.contains(&ix), "task {launch} is unknown to its agent");
+            let name = (task.update.task.clone(), launch);
+            assert_eq!(self.frameworks[task.framework].tasks.get(&name), Some(&ix), "task {launch} is unknown to its framework");
+            assert!(task.is_live() || task.part.is_none(), "task {launch} is over and holds resources");
+            assert_eq!(
+                self.frameworks[task.framework].clients.get(&task.role).filter(|_| task.is_live()),
+                Some(&task.client).filter(|_| task.is_live()),
+                "task {launch} is charged to another role than its own"
+            );
         }
         assert_eq!(self.tasks.len(), self.tasks_by_launch.len(), "every task is found by its launch");
+        let of_frameworks: usize = self.frameworks.iter().map(|(_, row)| row.tasks.len()).sum();
+        let of_agents: usize = self.agents.0.iter().map(|(_, row)| row.tasks.len()).sum();
+        assert_eq!((of_frameworks, of_agents), (self.tasks.len(), self.tasks.len()), "nobody lists a task that is no more");
     }
 
     fn check_streams(&self) {
@@ -105,6 +137,6 @@ impl Master {
                 total.add(ledger.total());
             }
         }
-        self.allocator.check(&held, &total);
+        self.allocator.check(&self.agents, &held, &total);
     }
 }

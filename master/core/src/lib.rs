@@ -18,6 +18,7 @@ pub mod config;
 pub mod counters;
 pub mod effect;
 pub mod event;
+mod judge;
 mod ledger;
 mod lifecycle;
 mod offers;
@@ -34,10 +35,12 @@ mod tasks;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use meros_types::{AgentId, FrameworkId, IdSource, LaunchId, Now, OfferId, Resources, SessionId, Time};
+use meros_types::{AgentId, FrameworkId, IdSource, Incarnation, LaunchId, Now, OfferId, Resources, SessionId, Time};
 
 use crate::allocator::{Allocator, Pool};
+use crate::ledger::Part;
 use crate::rows::{Agent, Framework, Offer, Task};
 use crate::table::{AgentIx, FrameworkIx, Table, TaskIx};
 use crate::timers::{Timer, Timers};
@@ -51,8 +54,13 @@ pub use event::{Event, Request, StreamId, Token};
 pub const ENDED_TASKS_MAX: usize = 10_000;
 /// How many removed frameworks' ids are remembered, so that they don't return; the oldest are forgotten first.
 pub const REMOVED_FRAMEWORKS_MAX: usize = 10_000;
+/// How many frameworks may be subscribed or waited for; past that, new ones are turned away.
+pub const FRAMEWORKS_MAX: usize = 10_000;
 /// How many unreachable agents are remembered; past that the one lost first is forgotten, and its tasks become UNKNOWN.
 pub const UNREACHABLE_AGENTS_MAX: usize = 10_000;
+
+/// The shortest time between two heartbeats. With none, one event would never end.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
 
 /// Who is at the other end of a stream.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +88,7 @@ pub struct Master {
 
     agents: Agents,
     agents_by_id: BTreeMap<AgentId, AgentIx>,
+    agents_by_incarnation: BTreeMap<Incarnation, AgentIx>,
     unreachable: VecDeque<AgentId>,
 
     frameworks: Table<FrameworkIx, Framework>,
@@ -106,11 +115,17 @@ impl Pool for Agents {
         const NONE: &Resources = &Resources::none();
         self.0[agent].ledger.as_ref().map_or(NONE, |ledger| ledger.free())
     }
+
+    fn offer(&mut self, agent: AgentIx, resources: &Resources) {
+        let ledger = self.0[agent].ledger.as_mut().expect("only registered agents are offered");
+        ledger.add(Part::Offered, resources).expect("what is free has no port in common with what is offered");
+    }
 }
 
 impl Master {
     /// A master that knows nobody yet.
-    pub fn new(config: MasterConfig) -> Self {
+    pub fn new(mut config: MasterConfig) -> Self {
+        config.heartbeat = config.heartbeat.max(HEARTBEAT_MIN);
         Self {
             ids: IdSource::seeded(config.seed),
             config,
@@ -120,6 +135,7 @@ impl Master {
             counters: Counters::default(),
             agents: Agents(Table::new()),
             agents_by_id: BTreeMap::new(),
+            agents_by_incarnation: BTreeMap::new(),
             unreachable: VecDeque::new(),
             frameworks: Table::new(),
             frameworks_by_id: BTreeMap::new(),
@@ -155,7 +171,7 @@ impl Master {
         }
         self.counters.allocation_passes += 1;
         let mut grants = Vec::new();
-        self.allocator.pass(&self.agents, &mut grants);
+        self.allocator.pass(&mut self.agents, &mut grants);
         self.make_offers(now, grants, effects);
     }
 

@@ -1,6 +1,8 @@
 //! How streams, agents and frameworks are lost and removed.
 
-use meros_types::{AgentId, FrameworkEvent, Now, Reason, SessionEnd, SessionEndKind, TaskState, ToFramework};
+use std::time::Duration;
+
+use meros_types::{AgentId, FrameworkEvent, FrameworkId, Now, Reason, SessionEnd, SessionEndKind, TaskState, ToFramework};
 
 use crate::event::StreamId;
 use crate::table::{AgentIx, FrameworkIx};
@@ -11,38 +13,49 @@ impl Master {
     /// A stream is gone. Its offers end at once; agent and framework have their time to come back.
     pub(crate) fn stream_closed(&mut self, now: Now, stream: StreamId, effects: &mut Vec<Effect>) {
         match self.streams.remove(&stream).map(|stream| stream.peer) {
-            Some(Peer::Agent(agent)) => self.agent_disconnected(now, agent, effects),
-            Some(Peer::Framework(framework)) => {
-                self.frameworks[framework].link = None;
-                self.framework_lost(now, framework);
-            }
+            Some(Peer::Agent(agent)) => self.agent_disconnected(now, agent, self.config.unreachable_after, effects),
+            Some(Peer::Framework(framework)) => self.framework_disconnected(now, framework),
             None => {}
         }
     }
 
-    fn agent_disconnected(&mut self, now: Now, agent: AgentIx, effects: &mut Vec<Effect>) {
-        self.agents.0[agent].link = None;
+    pub(crate) fn agent_disconnected(&mut self, now: Now, agent: AgentIx, wait: Duration, effects: &mut Vec<Effect>) {
         self.rescind_agent_offers(agent, effects);
         self.allocator.remove_agent(agent);
-        let id = self.agents.0[agent].offered.id;
-        self.timers.set(now.mono.after(self.config.unreachable_after), Timer::AgentLost(id));
+        let at = now.mono.after(wait);
+        let row = &mut self.agents.0[agent];
+        row.link = None;
+        row.lost_at = Some(at);
+        self.timers.set(at, Timer::AgentLost(row.offered.id));
+    }
+
+    pub(crate) fn framework_disconnected(&mut self, now: Now, framework: FrameworkIx) {
+        self.frameworks[framework].link = None;
+        self.framework_lost(now, framework);
     }
 
     /// The time that a disconnected agent had is over.
     pub(crate) fn agent_lost(&mut self, now: Now, id: AgentId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents_by_id.get(&id).copied() else { return };
-        let row = &self.agents.0[agent];
-        if row.link.is_some() || row.ledger.is_none() {
-            return;
-        }
+        self.agents.0[agent].lost_at = None;
         self.leave_sums(agent, effects);
-        for ix in self.agents.0[agent].tasks.clone() {
+        for ix in self.live_tasks_on(agent) {
             let message = format!("nothing was heard of its agent for {:?}", self.config.unreachable_after);
             self.view(now, ix, TaskState::Unreachable, Reason::AgentUnreachable, message, effects);
         }
         self.unreachable.push_back(id);
         if self.unreachable.len() > UNREACHABLE_AGENTS_MAX {
             self.forget_longest_lost(now, effects);
+        }
+    }
+
+    /// A disconnected agent is back in time.
+    pub(crate) fn agent_found(&mut self, agent: AgentIx) {
+        let row = &mut self.agents.0[agent];
+        let id = row.offered.id;
+        match row.lost_at.take() {
+            Some(at) => self.timers.cancel(at, Timer::AgentLost(id)),
+            None => self.unreachable.retain(|lost| *lost != id),
         }
     }
 
@@ -64,32 +77,52 @@ impl Master {
     fn forget_longest_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let Some(id) = self.unreachable.pop_front() else { return };
         let Some(agent) = self.agents_by_id.remove(&id) else { return };
-        for ix in self.agents.0[agent].tasks.clone() {
-            let message = "its agent was lost so long ago that the master has forgotten it".to_owned();
-            self.view(now, ix, TaskState::Unknown, Reason::AgentUnreachable, message, effects);
-            let (framework, launch) = (self.tasks[ix].framework, self.tasks[ix].launch);
-            self.frameworks[framework].live_tasks -= 1;
+        // One by one: the end of a task may be the end of its framework's row, and of every other task of that.
+        while let Some(ix) = self.agents.0[agent].tasks.first().copied() {
+            let (framework, launch, live) = (self.tasks[ix].framework, self.tasks[ix].launch, self.tasks[ix].is_live());
+            if live {
+                let message = "its agent was lost so long ago that the master has forgotten it".to_owned();
+                self.view(now, ix, TaskState::Unknown, Reason::AgentUnreachable, message, effects);
+                self.frameworks[framework].live_tasks -= 1;
+            }
             self.forget_task(launch);
             self.drop_removed_framework(framework);
         }
-        let ended: Vec<_> = self.tasks.iter().filter(|(_, task)| task.agent == agent).map(|(_, task)| task.launch).collect();
-        ended.into_iter().for_each(|launch| self.forget_task(launch));
-        self.agents.0.remove(agent);
+        if let Some(row) = self.agents.0.remove(agent) {
+            self.forget_incarnation(agent, row.incarnation);
+        }
     }
 
     /// A framework has no stream: its offers go back, nothing is offered, and its timeout runs.
     pub(crate) fn framework_lost(&mut self, now: Now, framework: FrameworkIx) {
         self.take_back_framework_offers(framework);
         let row = &mut self.frameworks[framework];
-        row.lost_at = Some(now.mono);
+        let at = now.mono.after(row.failover_timeout);
+        row.lost_at = Some(at);
         for client in row.clients.values() {
             self.allocator.set_active(*client, false);
         }
-        self.timers.set(now.mono.after(row.failover_timeout), Timer::FrameworkLost(row.id));
+        self.timers.set(at, Timer::FrameworkLost(row.id));
+    }
+
+    /// A framework has a stream again, or is removed: it is waited for no more.
+    pub(crate) fn framework_found(&mut self, framework: FrameworkIx) {
+        let row = &mut self.frameworks[framework];
+        if let Some(at) = row.lost_at.take() {
+            self.timers.cancel(at, Timer::FrameworkLost(row.id));
+        }
+    }
+
+    /// The time that a framework without a stream had is over.
+    pub(crate) fn failover_timed_out(&mut self, id: FrameworkId, effects: &mut Vec<Effect>) {
+        if let Some(framework) = self.frameworks_by_id.get(&id).copied() {
+            self.remove_framework(framework, "its failover timeout passed", effects);
+        }
     }
 
     /// Ends a framework for good: its stream, its offers and its tasks. The row stays until the last task is over.
     pub(crate) fn remove_framework(&mut self, framework: FrameworkIx, why: &str, effects: &mut Vec<Effect>) {
+        self.framework_found(framework);
         self.take_back_framework_offers(framework);
         let row = &mut self.frameworks[framework];
         row.removed = true;
@@ -107,15 +140,16 @@ impl Master {
             effects.push(Effect::CloseStream { stream: link.stream });
         }
         self.remember_removed(id);
-        for ix in self.live_tasks(framework) {
+        for ix in self.live_tasks_of(framework) {
             self.kill_task(ix, None, effects);
         }
         self.drop_removed_framework(framework);
     }
 
-    fn remember_removed(&mut self, id: meros_types::FrameworkId) {
-        self.removed.insert(id);
-        self.removed_order.push_back(id);
+    fn remember_removed(&mut self, id: FrameworkId) {
+        if self.removed.insert(id) {
+            self.removed_order.push_back(id);
+        }
         if self.removed_order.len() > REMOVED_FRAMEWORKS_MAX
             && let Some(oldest) = self.removed_order.pop_front()
         {

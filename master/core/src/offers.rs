@@ -32,30 +32,27 @@ impl Master {
         }
     }
 
+    /// The resources are in the ledger as offered already: the allocator's pass has put them there.
     fn make_offer(&mut self, now: Now, grant: Grant) -> meros_types::Offer {
         self.last_offer += 1;
         let id = OfferId(self.last_offer);
         let lease = self.config.offer_lease;
         let agent = &mut self.agents.0[grant.agent];
         let framework = &mut self.frameworks[grant.framework];
-        let ledger = agent.ledger.as_mut().expect("only registered agents are offered");
-        ledger.add(Part::Offered, &grant.resources).expect("what is free has no port in common with what is offered");
         agent.offers.insert(id);
         framework.offers.insert(id);
-        let role = framework.clients.iter().find(|(_, client)| **client == grant.client).map(|(role, _)| role.clone());
-        let role = role.expect("a client is one of its framework's roles");
         let offer = Offer {
             client: grant.client,
             framework: grant.framework,
             agent: grant.agent,
-            role: role.clone(),
+            role: grant.role.clone(),
             resources: grant.resources.clone(),
             purpose: grant.purpose,
             expires: now.mono.after(lease),
             at: now.wall,
         };
         self.offers.insert(id, offer);
-        meros_types::Offer { id, role, agent: agent.offered.clone(), resources: grant.resources, lease }
+        meros_types::Offer { id, role: grant.role, agent: agent.offered.clone(), resources: grant.resources, lease }
     }
 
     /// Takes an offer out of every table. Its resources are free again, and its framework is charged no more.

@@ -1,9 +1,9 @@
 //! What a registered agent says.
 
-use meros_types::{AgentOrder, AgentReport, Fact, FrameworkEvent, FromAgent, Now};
+use meros_types::{AgentOrder, AgentReport, Epoch, Fact, FrameworkEvent, FromAgent, Now};
 
 use crate::event::StreamId;
-use crate::table::AgentIx;
+use crate::table::{AgentIx, TaskIx};
 use crate::{Effect, Master, Peer};
 
 impl Master {
@@ -16,36 +16,53 @@ impl Master {
         };
         known.heard = now.mono;
         let Peer::Agent(agent) = known.peer else { return };
+        if matches!(message.report, AgentReport::Register(_)) {
+            // It comes first and once; what it says here is true of no moment that anybody knows.
+            return effects.push(Effect::CloseStream { stream });
+        }
         let session = self.agents.0[agent].link.map(|link| link.session);
         if message.session != session {
             return tracing::debug!(?stream, ?session, got = ?message.session, "dropped a report of another session");
         }
-        match message.report {
-            AgentReport::Register(_) => effects.push(Effect::CloseStream { stream }),
-            AgentReport::Fact(fact) => self.fact(agent, *fact, effects),
-            AgentReport::Heartbeat => {}
+        if let AgentReport::Fact(fact) = message.report {
+            self.fact(now, agent, *fact, effects);
         }
     }
 
     /// Records what an agent states, and passes it on. The framework acknowledges it; for one that is no more, the master does.
-    fn fact(&mut self, agent: AgentIx, mut fact: Fact, effects: &mut Vec<Effect>) {
+    fn fact(&mut self, now: Now, agent: AgentIx, mut fact: Fact, effects: &mut Vec<Effect>) {
         self.counters.facts += 1;
         fact.update.agent = Some(self.agents.0[agent].offered.id);
-        let id = fact.update.fact;
-        let framework = self.frameworks_by_id.get(&fact.framework).copied();
         let task = fact.update.launch.and_then(|launch| self.tasks_by_launch.get(&launch).copied());
+        if task.is_some_and(|ix| !self.is_about(&fact, ix, agent)) {
+            tracing::warn!(agent = %self.agents.0[agent].offered.hostname, ?fact, "dropped a fact about another's task");
+            return self.acknowledge_fact(agent, &fact, effects);
+        }
         // Before the task is recorded: its end may be the end of a removed framework's row.
-        match framework.filter(|framework| !self.frameworks[*framework].removed) {
-            Some(framework) => self.tell(framework, FrameworkEvent::Update(Box::new(fact.update.clone())), effects),
-            None => {
-                if let Some(id) = id {
-                    self.order(agent, AgentOrder::Acknowledged(id), effects);
-                }
+        if self.removed.contains(&fact.framework) {
+            self.acknowledge_fact(agent, &fact, effects);
+        } else {
+            let framework = self.framework_of(now, fact.framework, Epoch::default(), effects);
+            match self.frameworks[framework].removed {
+                true => self.acknowledge_fact(agent, &fact, effects),
+                // Without a stream nobody hears it: its agent keeps it and states it again.
+                false => self.tell(framework, FrameworkEvent::Update(Box::new(fact.update.clone())), effects),
             }
         }
-        if let Some(ix) = task.filter(|ix| self.tasks[*ix].agent == agent) {
+        if let Some(ix) = task {
             self.tasks[ix].reported = true;
             self.record(ix, fact.update);
+        }
+    }
+
+    fn is_about(&self, fact: &Fact, ix: TaskIx, agent: AgentIx) -> bool {
+        let task = &self.tasks[ix];
+        task.agent == agent && task.update.task == fact.update.task && self.frameworks[task.framework].id == fact.framework
+    }
+
+    fn acknowledge_fact(&self, agent: AgentIx, fact: &Fact, effects: &mut Vec<Effect>) {
+        if let Some(id) = fact.update.fact {
+            self.order(agent, AgentOrder::Acknowledged(id), effects);
         }
     }
 }

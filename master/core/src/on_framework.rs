@@ -21,15 +21,26 @@ impl Master {
         if message.session != session {
             return tracing::debug!(?stream, ?session, got = ?message.session, "dropped calls of another session");
         }
-        for call in message.calls {
-            // A teardown in the middle of a batch ends the stream: what follows has nobody to answer to.
+        self.calls(now, stream, framework, message.calls.into_iter(), effects);
+    }
+
+    /// Applies calls in order, as long as the stream lasts: a teardown in the middle ends it, and the framework with it.
+    pub(crate) fn calls(
+        &mut self,
+        now: Now,
+        stream: StreamId,
+        framework: FrameworkIx,
+        calls: impl Iterator<Item = Call>,
+        effects: &mut Vec<Effect>,
+    ) {
+        for call in calls {
             if self.streams.contains_key(&stream) {
                 self.call(now, framework, call, effects);
             }
         }
     }
 
-    pub(crate) fn call(&mut self, now: Now, framework: FrameworkIx, call: Call, effects: &mut Vec<Effect>) {
+    fn call(&mut self, now: Now, framework: FrameworkIx, call: Call, effects: &mut Vec<Effect>) {
         match call {
             Call::Subscribe(_) => self.refuse_call(framework, "SUBSCRIBE", "this stream is subscribed already".to_owned(), effects),
             Call::Demand(demand) => self.demand(framework, demand, effects),
@@ -79,9 +90,12 @@ impl Master {
     }
 
     fn kill(&mut self, now: Now, framework: FrameworkIx, call: KillCall, effects: &mut Vec<Effect>) {
-        match self.frameworks[framework].tasks.get(&call.task).copied() {
-            Some(task) if self.tasks[task].is_live() => self.kill_task(task, call.grace, effects),
-            _ => self.answer_how(now, framework, call.task, effects),
+        let live: Vec<_> = self.frameworks[framework].tasks_named(&call.task).filter(|ix| self.tasks[*ix].is_live()).collect();
+        if live.is_empty() {
+            return self.answer_how(now, framework, call.task, effects);
+        }
+        for ix in live {
+            self.kill_task(ix, call.grace, effects);
         }
     }
 
@@ -93,7 +107,7 @@ impl Master {
 
     fn reconcile(&mut self, now: Now, framework: FrameworkIx, tasks: Vec<TaskId>, effects: &mut Vec<Effect>) {
         let tasks = if tasks.is_empty() {
-            self.live_tasks(framework).into_iter().map(|ix| self.tasks[ix].update.task.clone()).collect()
+            self.live_tasks_of(framework).into_iter().map(|ix| self.tasks[ix].update.task.clone()).collect()
         } else {
             tasks
         };
@@ -104,9 +118,9 @@ impl Master {
 
     /// Says how a task is, as far as the master knows: a view, which nobody acknowledges.
     fn answer_how(&mut self, now: Now, framework: FrameworkIx, task: TaskId, effects: &mut Vec<Effect>) {
-        let update = match self.frameworks[framework].tasks.get(&task) {
+        let update = match self.frameworks[framework].tasks_named(&task).max_by_key(|ix| self.tasks[*ix].is_live()) {
             Some(ix) => {
-                let known = &self.tasks[*ix].update;
+                let known = &self.tasks[ix].update;
                 TaskUpdate { source: Source::Master, fact: None, ..known.clone() }
             }
             None => {

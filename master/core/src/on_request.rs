@@ -39,7 +39,7 @@ impl Master {
 
     fn find_task(&self, framework: Option<FrameworkId>, task: &TaskId) -> Result<TaskIx, RequestError> {
         let named = self.frameworks.iter().filter(|(_, row)| framework.is_none_or(|id| id == row.id));
-        let found: Vec<_> = named.filter_map(|(_, row)| Some((row.id, *row.tasks.get(task)?))).collect();
+        let found: Vec<_> = named.filter_map(|(_, row)| Some((row.id, row.tasks_named(task).last()?))).collect();
         match found.as_slice() {
             [] => Err(RequestError::UnknownTask { task: task.to_string() }),
             [(_, ix)] => Ok(*ix),

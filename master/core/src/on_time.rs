@@ -1,6 +1,8 @@
 //! What comes due: heartbeats, silence, leases, filters, timeouts.
 
-use meros_types::{AgentOrder, FrameworkEvent, FrameworkId, Now};
+use std::time::Duration;
+
+use meros_types::{AgentOrder, FrameworkEvent, Now};
 
 use crate::event::StreamId;
 use crate::timers::Timer;
@@ -13,7 +15,7 @@ impl Master {
                 Timer::Heartbeat(stream) => self.beat(now, stream, effects),
                 Timer::Silence(stream) => self.listen(now, stream, effects),
                 Timer::AgentLost(agent) => self.agent_lost(now, agent, effects),
-                Timer::FrameworkLost(framework) => self.failover_timed_out(now, framework, effects),
+                Timer::FrameworkLost(framework) => self.failover_timed_out(framework, effects),
             }
         }
         self.expire_offers(now, effects);
@@ -36,21 +38,12 @@ impl Master {
         if deadline > now.mono {
             return self.timers.set(deadline, Timer::Silence(stream));
         }
-        let peer = self.streams[&stream].peer;
-        self.stream_closed(now, stream, effects);
         effects.push(Effect::CloseStream { stream });
-        // It was silent for as long as an agent may be: the wait for it to come back is over already.
-        if let Peer::Agent(agent) = peer {
-            self.agent_lost(now, self.agents.0[agent].offered.id, effects);
-        }
-    }
-
-    fn failover_timed_out(&mut self, now: Now, id: FrameworkId, effects: &mut Vec<Effect>) {
-        let Some(framework) = self.frameworks_by_id.get(&id).copied() else { return };
-        let row = &self.frameworks[framework];
-        let over = row.lost_at.is_some_and(|lost| lost.after(row.failover_timeout) <= now.mono);
-        if over && !row.removed {
-            self.remove_framework(framework, "its failover timeout passed", effects);
+        match self.streams.remove(&stream).map(|stream| stream.peer) {
+            // It was silent for as long as an agent may be: the wait for it to come back is over already.
+            Some(Peer::Agent(agent)) => self.agent_disconnected(now, agent, Duration::ZERO, effects),
+            Some(Peer::Framework(framework)) => self.framework_disconnected(now, framework),
+            None => {}
         }
     }
 }

@@ -4,27 +4,28 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use meros_types::{
-    AgentId, AgentOrder, ContainerSnapshot, LaunchId, Now, OfferedAgent, Reason, Register, Registered, SessionId, Source,
-    TaskSnapshot, TaskState, TaskUpdate, ToAgent,
+    AgentId, AgentOrder, ContainerSnapshot, Epoch, FrameworkEvent, FrameworkId, Incarnation, LaunchId, Now, OfferedAgent, Reason,
+    Register, Registered, SessionId, Source, TaskSnapshot, TaskState, TaskUpdate, ToAgent,
 };
 
 use crate::event::StreamId;
 use crate::ledger::{Ledger, Part};
 use crate::rows::{Agent, Link, Task};
-use crate::table::{AgentIx, FrameworkIx};
+use crate::table::{AgentIx, FrameworkIx, TaskIx};
 use crate::{Effect, Master, Peer};
 
 impl Master {
     pub(crate) fn register(&mut self, now: Now, stream: StreamId, register: Register, effects: &mut Vec<Effect>) {
-        if let Err(reason) = self.judge(&register) {
+        let known = self.known_agent(&register);
+        if let Err(reason) = self.judge(&register, known) {
             let session = SessionId { term: self.config.term, n: 0 };
             effects.push(Effect::ToAgent { stream, message: ToAgent { session, order: AgentOrder::Refused(reason) } });
             effects.push(Effect::CloseStream { stream });
             return;
         }
-        let id = register.agent.unwrap_or_else(|| self.ids.agent());
+        let id = known.map(|agent| self.agents.0[agent].offered.id).or(register.agent).unwrap_or_else(|| self.ids.agent());
         let offered = Arc::new(OfferedAgent { id, hostname: register.hostname, attributes: register.attributes });
-        let agent = self.agent_row(id, offered, effects);
+        let agent = self.agent_row(known, offered, register.incarnation, effects);
         let session = self.new_session();
         self.open_stream(now, stream, Peer::Agent(agent));
         self.agents.0[agent].link = Some(Link { stream, session });
@@ -36,46 +37,59 @@ impl Master {
         self.allocator.add_agent(agent);
     }
 
-    /// Whether an agent can be taken: its term is not of a later master, and what it holds has a sum.
-    fn judge(&self, register: &Register) -> Result<(), String> {
-        if register.term > self.config.term {
-            return Err(format!(
-                "the agent has obeyed a master of term {}, and this one's is {}: its work directory is older or another's; \
-                 start the agent with a new work directory to make it this cluster's",
-                register.term, self.config.term
-            ));
+    /// The agent's row, if there is one. An agent that has no id yet may be known by its incarnation: its first registration
+    /// was answered, and the answer lost with the stream.
+    fn known_agent(&self, register: &Register) -> Option<AgentIx> {
+        match register.agent {
+            Some(id) => self.agents_by_id.get(&id).copied(),
+            None => self.agents_by_incarnation.get(&register.incarnation).copied(),
         }
-        let mut ledger = Ledger::new(register.resources.clone());
-        let mut launches = BTreeSet::new();
-        for container in &register.containers {
-            ledger.add(Part::Used, &container.resources).map_err(|error| format!("the agent's containers have no sum: {error}"))?;
-            if !launches.insert(container.launch) {
-                return Err(format!("the agent has launch {} twice", container.launch));
-            }
-            if container.tasks.len() != 1 {
-                return Err(format!(
-                    "container {} has {} tasks; this master knows containers of one",
-                    container.container,
-                    container.tasks.len()
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// The agent's row, with nothing in the ledger and no stream: a new one, or what it was before its last session ended.
-    fn agent_row(&mut self, id: AgentId, offered: Arc<OfferedAgent>, effects: &mut Vec<Effect>) -> AgentIx {
-        if let Some(agent) = self.agents_by_id.get(&id).copied() {
-            self.close_agent_link(agent, effects);
-            self.leave_sums(agent, effects);
-            self.unreachable.retain(|lost| *lost != id);
-            self.agents.0[agent].offered = offered;
-            return agent;
-        }
-        let row = Agent { offered, link: None, ledger: None, offers: BTreeSet::new(), tasks: BTreeSet::new() };
-        let agent = self.agents.0.insert(row);
+    fn agent_row(
+        &mut self,
+        known: Option<AgentIx>,
+        offered: Arc<OfferedAgent>,
+        incarnation: Incarnation,
+        effects: &mut Vec<Effect>,
+    ) -> AgentIx {
+        let id = offered.id;
+        let agent = match known {
+            Some(agent) => {
+                self.close_agent_link(agent, effects);
+                self.leave_sums(agent, effects);
+                self.agent_found(agent);
+                self.forget_incarnation(agent, self.agents.0[agent].incarnation);
+                let row = &mut self.agents.0[agent];
+                (row.offered, row.incarnation) = (offered, incarnation);
+                agent
+            }
+            None => self.insert_agent(id, offered, incarnation),
+        };
+        self.agents_by_incarnation.insert(incarnation, agent);
+        agent
+    }
+
+    fn insert_agent(&mut self, id: AgentId, offered: Arc<OfferedAgent>, incarnation: Incarnation) -> AgentIx {
+        let agent = self.agents.0.insert(Agent {
+            offered,
+            incarnation,
+            link: None,
+            lost_at: None,
+            ledger: None,
+            offers: BTreeSet::new(),
+            tasks: BTreeSet::new(),
+        });
         self.agents_by_id.insert(id, agent);
         agent
+    }
+
+    /// A life of an agent is over, or the agent forgotten. Another agent may have claimed the same life since.
+    pub(crate) fn forget_incarnation(&mut self, agent: AgentIx, incarnation: Incarnation) {
+        if self.agents_by_incarnation.get(&incarnation) == Some(&agent) {
+            self.agents_by_incarnation.remove(&incarnation);
+        }
     }
 
     fn close_agent_link(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
@@ -88,7 +102,7 @@ impl Master {
     /// Makes the tables agree with what the agent has. What it doesn't have, it never will: launches are not sent again.
     fn rebuild(&mut self, now: Now, agent: AgentIx, containers: Vec<ContainerSnapshot>, effects: &mut Vec<Effect>) {
         let has: BTreeSet<LaunchId> = containers.iter().map(|container| container.launch).collect();
-        for ix in self.agents.0[agent].tasks.clone() {
+        for ix in self.live_tasks_on(agent) {
             if has.contains(&self.tasks[ix].launch) {
                 continue;
             }
@@ -108,31 +122,24 @@ impl Master {
     }
 
     fn take_over(&mut self, now: Now, agent: AgentIx, container: ContainerSnapshot, task: TaskSnapshot, effects: &mut Vec<Effect>) {
-        if self.removed.contains(&container.framework) && !self.frameworks_by_id.contains_key(&container.framework) {
-            let kill = meros_types::KillOrder { launch: container.launch, grace: None };
-            self.order(agent, AgentOrder::Kill(kill), effects);
-        }
-        let live = !task.state.is_terminal();
-        let known = self.tasks_by_launch.get(&container.launch).copied();
-        // What is over and unknown needs no row: its facts come next, and find its framework by themselves.
-        let ix = match known {
-            Some(ix) if self.tasks[ix].is_live() => ix,
-            Some(_) => return,
-            None if live => self.adopt(now, agent, &container, &task),
-            None => return,
+        let over = task.state.is_terminal();
+        let ix = match self.tasks_by_launch.get(&container.launch).copied() {
+            Some(ix) => ix,
+            // Nobody will ever ask for it: its facts come next, and the master acknowledges them.
+            None if over && self.removed.contains(&container.framework) => return,
+            None => self.adopt(now, agent, &container, &task, effects),
         };
-        self.tasks[ix].reported = true;
-        if !live {
+        if !self.tasks[ix].is_live() {
             return;
         }
-        let part = if task.state == TaskState::Killing { Part::Releasing } else { Part::Used };
-        let row = &mut self.tasks[ix];
-        let was_lost = row.update.state == TaskState::Unreachable;
-        row.part = Some(part);
-        let ledger = self.agents.0[agent].ledger.as_mut().expect("a registering agent has a ledger");
-        ledger.add(part, &row.resources).expect("`judge` has summed them up");
-        self.allocator.charge(row.client, &row.resources);
-        if was_lost {
+        self.tasks[ix].reported = true;
+        if over {
+            // The framework hears of it by the fact that follows.
+            let update = self.returned(now, agent, &container, &task);
+            return self.record(ix, update);
+        }
+        self.charge_task(ix, container, task.state);
+        if self.tasks[ix].update.state == TaskState::Unreachable {
             self.view(now, ix, task.state, Reason::AgentReturned, "its agent is back and has it still".to_owned(), effects);
         }
         if self.frameworks[self.tasks[ix].framework].removed {
@@ -140,14 +147,33 @@ impl Master {
         }
     }
 
-    /// Enters a task that only its agent knows: it was launched by an earlier master.
-    fn adopt(&mut self, now: Now, agent: AgentIx, container: &ContainerSnapshot, task: &TaskSnapshot) -> crate::table::TaskIx {
-        let framework = self.framework_of(now, container);
+    /// Puts what a live task holds into its agent's ledger: what the agent says, for it is the truth about its containers.
+    fn charge_task(&mut self, ix: TaskIx, container: ContainerSnapshot, state: TaskState) {
+        let part = if state == TaskState::Killing { Part::Releasing } else { Part::Used };
+        let row = &mut self.tasks[ix];
+        row.resources = container.resources;
+        row.part = Some(part);
+        let ledger = self.agents.0[row.agent].ledger.as_mut().expect("a registering agent has a ledger");
+        ledger.add(part, &row.resources).expect("`judge` has summed them up");
+        self.allocator.charge(row.client, &row.resources);
+    }
+
+    /// Enters a task that only its agent knows: it was launched by an earlier master, or is over and was forgotten here.
+    fn adopt(
+        &mut self,
+        now: Now,
+        agent: AgentIx,
+        container: &ContainerSnapshot,
+        task: &TaskSnapshot,
+        effects: &mut Vec<Effect>,
+    ) -> TaskIx {
+        let framework = self.framework_of(now, container.framework, container.epoch, effects);
         let client = self.client(framework, &container.role);
-        let message = "its agent has it from an earlier master";
-        let mut update = TaskUpdate::new(task.task.clone(), task.state, Source::Agent, Reason::AgentReturned, message, now.wall);
-        update.launch = Some(container.launch);
-        update.agent = Some(self.agents.0[agent].offered.id);
+        let update = self.returned(now, agent, container, task);
+        if !task.state.is_terminal() {
+            // The framework may have been told that nobody knows it.
+            self.tell(framework, FrameworkEvent::Update(Box::new(update.clone())), effects);
+        }
         self.insert_task(Task {
             framework,
             client,
@@ -162,14 +188,41 @@ impl Master {
         })
     }
 
-    /// The container's framework. One that the master doesn't know has lost its stream just now, and its timeout runs.
-    fn framework_of(&mut self, now: Now, container: &ContainerSnapshot) -> FrameworkIx {
-        if let Some(framework) = self.frameworks_by_id.get(&container.framework) {
-            return *framework;
+    /// What an agent's snapshot says of a task, as the master's view.
+    fn returned(&self, now: Now, agent: AgentIx, container: &ContainerSnapshot, task: &TaskSnapshot) -> TaskUpdate {
+        let message = "its agent has registered with it";
+        let mut update = TaskUpdate::new(task.task.clone(), task.state, Source::Master, Reason::AgentReturned, message, now.wall);
+        update.launch = Some(container.launch);
+        update.agent = Some(self.agents.0[agent].offered.id);
+        update
+    }
+
+    /// The framework that an agent speaks of, which has been at least at this epoch. One that the master doesn't know has lost
+    /// its stream just now, and its timeout runs; one that was removed stays so.
+    pub(crate) fn framework_of(&mut self, now: Now, id: FrameworkId, epoch: Epoch, effects: &mut Vec<Effect>) -> FrameworkIx {
+        if let Some(framework) = self.frameworks_by_id.get(&id).copied() {
+            self.raise_epoch(now, framework, epoch, effects);
+            return framework;
         }
-        let name = format!("(not subscribed: {})", container.framework.short());
-        let framework = self.insert_framework(container.framework, name, container.epoch);
-        self.framework_lost(now, framework);
+        let framework = self.insert_framework(id, format!("(not subscribed: {})", id.short()), epoch);
+        match self.removed.contains(&id) {
+            true => self.frameworks[framework].removed = true,
+            false => self.framework_lost(now, framework),
+        }
         framework
+    }
+
+    /// Agents refuse the launches of an epoch below the highest they have seen: a scheduler that is below it has been taken
+    /// over from, before this master's time.
+    fn raise_epoch(&mut self, now: Now, framework: FrameworkIx, epoch: Epoch, effects: &mut Vec<Effect>) {
+        let row = &mut self.frameworks[framework];
+        if epoch <= row.epoch || row.removed {
+            return;
+        }
+        row.epoch = epoch;
+        if row.is_connected() {
+            self.fence(framework, effects);
+            self.framework_lost(now, framework);
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meros_types::{
-    Epoch, FrameworkId, LaunchId, OfferId, OfferedAgent, Resources, Role, SessionId, TaskId, TaskUpdate, Time, WallTime,
+    Epoch, FrameworkId, Incarnation, LaunchId, OfferId, OfferedAgent, Resources, Role, SessionId, TaskId, TaskUpdate, Term, Time,
+    WallTime,
 };
 
 use crate::allocator::Purpose;
@@ -24,11 +25,15 @@ pub(crate) struct Link {
 pub(crate) struct Agent {
     /// What its offers say of it.
     pub(crate) offered: Arc<OfferedAgent>,
+    /// The life of its process that registered last.
+    pub(crate) incarnation: Incarnation,
     pub(crate) link: Option<Link>,
+    /// When it will be unreachable; none while it has a stream, or is so already.
+    pub(crate) lost_at: Option<Time>,
     /// None while it is unreachable: then it is in no sum.
     pub(crate) ledger: Option<Ledger>,
     pub(crate) offers: BTreeSet<OfferId>,
-    /// Its tasks that are not terminal, as far as the master knows.
+    /// Its live tasks, and ended ones that are still remembered.
     pub(crate) tasks: BTreeSet<TaskIx>,
 }
 
@@ -40,7 +45,7 @@ pub(crate) struct Framework {
     pub(crate) epoch: Epoch,
     pub(crate) link: Option<Link>,
     pub(crate) failover_timeout: Duration,
-    /// When its stream was lost; none while it has one.
+    /// When it will be removed for want of a stream; none while it has one, or is removed already.
     pub(crate) lost_at: Option<Time>,
     /// Torn down or timed out: it stays until its last task is over.
     pub(crate) removed: bool,
@@ -50,14 +55,21 @@ pub(crate) struct Framework {
     /// The newest version of demand for each role in this session.
     pub(crate) demand_versions: BTreeMap<Role, u64>,
     pub(crate) offers: BTreeSet<OfferId>,
-    /// Live tasks, and ended ones that are still remembered.
-    pub(crate) tasks: BTreeMap<TaskId, TaskIx>,
+    /// Live tasks, and ended ones that are still remembered. By launch too: an id is used once in what this master launches,
+    /// but not in what agents bring from an earlier one.
+    pub(crate) tasks: BTreeMap<(TaskId, LaunchId), TaskIx>,
     pub(crate) live_tasks: u64,
 }
 
 impl Framework {
     pub(crate) fn is_connected(&self) -> bool {
         self.link.is_some()
+    }
+
+    /// Its tasks of this id: none or one, unless agents brought others.
+    pub(crate) fn tasks_named(&self, id: &TaskId) -> impl Iterator<Item = TaskIx> {
+        let lowest = LaunchId { term: Term(0), n: 0 };
+        self.tasks.range((id.clone(), lowest)..).take_while(move |((named, _), _)| named == id).map(|(_, ix)| *ix)
     }
 }
 
@@ -92,5 +104,14 @@ pub(crate) struct Task {
 impl Task {
     pub(crate) fn is_live(&self) -> bool {
         !self.update.state.is_terminal()
+    }
+
+    /// Whether what is known of it is a later fact than this statement: agents repeat their facts, in order, and the earlier
+    /// ones of them are no news.
+    pub(crate) fn has_later_fact_than(&self, update: &TaskUpdate) -> bool {
+        match (self.update.fact, update.fact) {
+            (Some(known), Some(fact)) => known.incarnation == fact.incarnation && fact.n < known.n,
+            _ => false,
+        }
     }
 }

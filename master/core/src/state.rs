@@ -20,8 +20,6 @@ impl Master {
     }
 
     fn framework_state(&self, row: &Framework) -> FrameworkState {
-        let held = row.clients.values().map(|client| self.allocator.allocated(*client));
-        let allocated = held.fold(Resources::none(), |sum, held| sum.checked_add(&held).unwrap_or(sum));
         FrameworkState {
             id: row.id,
             name: row.name.clone(),
@@ -29,7 +27,7 @@ impl Master {
             roles: row.subscribed.iter().cloned().collect(),
             epoch: row.epoch,
             connected: row.is_connected(),
-            allocated,
+            allocated: self.allocator.allocated(row.clients.values().copied()),
             live_tasks: row.live_tasks,
             offers: row.offers.len() as u64,
         }

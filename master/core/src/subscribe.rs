@@ -10,11 +10,15 @@ use meros_types::{
 use crate::event::StreamId;
 use crate::rows::{Framework, Link};
 use crate::table::{AgentIx, ClientIx, FrameworkIx};
-use crate::{Effect, Master, Peer};
+use crate::{Effect, FRAMEWORKS_MAX, Master, Peer};
 
 impl Master {
     /// The first message of a stream must subscribe.
     pub(crate) fn first_words(&mut self, now: Now, stream: StreamId, message: FromFramework, effects: &mut Vec<Effect>) {
+        if message.session.is_some() {
+            // The last words of a session that is over. Whoever subscribes has none.
+            return effects.push(Effect::CloseStream { stream });
+        }
         let mut calls = message.calls.into_iter();
         let subscribe = match calls.next() {
             Some(Call::Subscribe(subscribe)) => subscribe,
@@ -24,9 +28,7 @@ impl Master {
         match self.subscriber(&subscribe) {
             Ok(framework) => {
                 self.attach(now, stream, framework, subscribe, effects);
-                for call in calls {
-                    self.call(now, framework, call, effects);
-                }
+                self.calls(now, stream, framework, calls, effects);
             }
             Err((kind, message)) => self.turn_away(stream, kind, &message, effects),
         }
@@ -40,16 +42,22 @@ impl Master {
         }
         let by_key = subscribe.key.as_ref().and_then(|key| self.frameworks_by_key.get(key).copied());
         let by_id = subscribe.framework.and_then(|id| self.frameworks_by_id.get(&id).copied());
-        if subscribe.framework.is_some_and(|id| self.removed.contains(&id)) {
+        let ending = by_id.is_some_and(|framework| self.frameworks[framework].removed);
+        if ending || subscribe.framework.is_some_and(|id| self.removed.contains(&id)) {
             let message = "this framework was torn down or its failover timeout passed; subscribe without an id as a new one";
             return Err((SessionEndKind::Removed, message.to_owned()));
         }
         match (by_id, by_key) {
-            (Some(id), Some(key)) if id != key => invalid("the framework's id and its key name different frameworks"),
+            (id, Some(_)) if id != by_key && subscribe.framework.is_some() => {
+                invalid("the framework's id and its key name different frameworks")
+            }
             (Some(framework), None) if subscribe.key.is_some() && self.frameworks[framework].key.is_some() => {
                 invalid("the framework subscribed with another key before")
             }
             (Some(framework), _) | (None, Some(framework)) => self.admit(framework, subscribe),
+            (None, None) if self.frameworks.len() >= FRAMEWORKS_MAX => {
+                invalid("the master has as many frameworks as it can know; end some of them")
+            }
             (None, None) => Ok(self.new_framework(subscribe)),
         }
     }
@@ -57,7 +65,7 @@ impl Master {
     fn admit(&mut self, framework: FrameworkIx, subscribe: &Subscribe) -> Result<FrameworkIx, (SessionEndKind, String)> {
         let row = &mut self.frameworks[framework];
         match subscribe.mode {
-            SubscribeMode::Takeover => row.epoch = Epoch(row.epoch.0 + 1),
+            SubscribeMode::Takeover => row.epoch = Epoch(row.epoch.0.saturating_add(1)),
             SubscribeMode::Resume(epoch) if epoch < row.epoch => {
                 let message = "another scheduler of this framework has taken over; stop this one, or restart it to take over again";
                 return Err((SessionEndKind::Fenced, message.to_owned()));
@@ -109,13 +117,13 @@ impl Master {
 
     fn attach(&mut self, now: Now, stream: StreamId, framework: FrameworkIx, subscribe: Subscribe, effects: &mut Vec<Effect>) {
         self.fence(framework, effects);
+        self.framework_found(framework);
         let session = self.new_session();
         self.open_stream(now, stream, Peer::Framework(framework));
         let row = &mut self.frameworks[framework];
         row.name = subscribe.name;
         row.failover_timeout = if row.key.is_some() { subscribe.failover_timeout } else { self.config.ephemeral_timeout };
         row.link = Some(Link { stream, session });
-        row.lost_at = None;
         row.demand_versions.clear();
         let (id, epoch) = (row.id, row.epoch);
         self.take_roles(framework, subscribe.roles.into_iter().collect());
@@ -125,7 +133,7 @@ impl Master {
     }
 
     /// Ends the session that a framework has, since another takes its place.
-    fn fence(&mut self, framework: FrameworkIx, effects: &mut Vec<Effect>) {
+    pub(crate) fn fence(&mut self, framework: FrameworkIx, effects: &mut Vec<Effect>) {
         let Some(link) = self.frameworks[framework].link.take() else { return };
         self.streams.remove(&link.stream);
         self.take_back_framework_offers(framework);
@@ -140,11 +148,21 @@ impl Master {
         for role in &roles {
             self.client(framework, role);
         }
-        let row = &mut self.frameworks[framework];
-        row.subscribed = roles;
+        self.frameworks[framework].subscribed = roles;
+        self.drop_idle_clients(framework);
+        let row = &self.frameworks[framework];
         for (role, client) in &row.clients {
             self.allocator.set_demand(*client, Demand::nothing());
             self.allocator.set_active(*client, row.subscribed.contains(role));
+        }
+    }
+
+    /// Forgets the roles that the framework doesn't subscribe with any more, but for those that live tasks are charged to.
+    fn drop_idle_clients(&mut self, framework: FrameworkIx) {
+        let charged: BTreeSet<ClientIx> = self.live_tasks_of(framework).into_iter().map(|ix| self.tasks[ix].client).collect();
+        let row = &mut self.frameworks[framework];
+        for (_, client) in row.clients.extract_if(.., |role, client| !row.subscribed.contains(role) && !charged.contains(client)) {
+            self.allocator.remove_client(client);
         }
     }
 
@@ -154,7 +172,7 @@ impl Master {
             return *client;
         }
         let weight = self.config.weights.get(role).copied().unwrap_or(1);
-        let client = self.allocator.add_client(framework, weight);
+        let client = self.allocator.add_client(framework, role.clone(), weight);
         self.frameworks[framework].clients.insert(role.clone(), client);
         client
     }

@@ -10,13 +10,17 @@ use crate::{ENDED_TASKS_MAX, Effect, Master};
 impl Master {
     /// Enters a task. Its resources must be in the ledger part that it names already.
     pub(crate) fn insert_task(&mut self, task: Task) -> TaskIx {
-        let (framework, agent, launch, id) = (task.framework, task.agent, task.launch, task.update.task.clone());
+        let (framework, agent, launch, live) = (task.framework, task.agent, task.launch, task.is_live());
+        let name = (task.update.task.clone(), launch);
         let ix = self.tasks.insert(task);
         self.tasks_by_launch.insert(launch, ix);
         self.agents.0[agent].tasks.insert(ix);
         let row = &mut self.frameworks[framework];
-        row.tasks.insert(id, ix);
-        row.live_tasks += 1;
+        row.tasks.insert(name, ix);
+        match live {
+            true => row.live_tasks += 1,
+            false => self.remember_ended(launch),
+        }
         ix
     }
 
@@ -42,12 +46,20 @@ impl Master {
 
     /// Records what is now known of a task. A final state is never replaced; the first one releases what the task held.
     pub(crate) fn record(&mut self, ix: TaskIx, update: TaskUpdate) {
-        if !self.tasks[ix].is_live() {
+        let task = &mut self.tasks[ix];
+        if !task.is_live() {
+            // A snapshot says only that it is over; how it ended comes with the fact.
+            if task.update.fact.is_none() && task.update.state == update.state {
+                task.update = update;
+            }
+            return;
+        }
+        if task.has_later_fact_than(&update) {
             return;
         }
         let terminal = update.state.is_terminal();
         let killing = update.state == TaskState::Killing;
-        self.tasks[ix].update = update;
+        task.update = update;
         if terminal {
             self.move_task(ix, None);
             self.task_ended(ix);
@@ -59,30 +71,27 @@ impl Master {
     fn task_ended(&mut self, ix: TaskIx) {
         let task = &self.tasks[ix];
         let (framework, launch) = (task.framework, task.launch);
-        self.agents.0[task.agent].tasks.remove(&ix);
         self.frameworks[framework].live_tasks -= 1;
         self.counters.tasks_ended += 1;
-        self.ended.push_back(launch);
-        if self.ended.len() > ENDED_TASKS_MAX {
-            self.forget_oldest_ended();
-        }
+        self.remember_ended(launch);
         self.drop_removed_framework(framework);
     }
 
-    fn forget_oldest_ended(&mut self) {
-        if let Some(launch) = self.ended.pop_front() {
-            self.forget_task(launch);
+    fn remember_ended(&mut self, launch: LaunchId) {
+        self.ended.push_back(launch);
+        if self.ended.len() > ENDED_TASKS_MAX
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.forget_task(oldest);
         }
     }
 
-    /// Takes an ended task out of every table.
+    /// Takes a task that has ended, or that nobody will ever hear of again, out of every table.
     pub(crate) fn forget_task(&mut self, launch: LaunchId) {
         let Some(ix) = self.tasks_by_launch.remove(&launch) else { return };
         if let Some(task) = self.tasks.remove(ix) {
-            let tasks = &mut self.frameworks[task.framework].tasks;
-            if tasks.get(&task.update.task) == Some(&ix) {
-                tasks.remove(&task.update.task);
-            }
+            self.agents.0[task.agent].tasks.remove(&ix);
+            self.frameworks[task.framework].tasks.remove(&(task.update.task, launch));
         }
     }
 
@@ -125,7 +134,12 @@ impl Master {
     }
 
     /// The live tasks of a framework.
-    pub(crate) fn live_tasks(&self, framework: FrameworkIx) -> Vec<TaskIx> {
+    pub(crate) fn live_tasks_of(&self, framework: FrameworkIx) -> Vec<TaskIx> {
         self.frameworks[framework].tasks.values().copied().filter(|ix| self.tasks[*ix].is_live()).collect()
+    }
+
+    /// The live tasks of an agent.
+    pub(crate) fn live_tasks_on(&self, agent: AgentIx) -> Vec<TaskIx> {
+        self.agents.0[agent].tasks.iter().copied().filter(|ix| self.tasks[*ix].is_live()).collect()
     }
 }

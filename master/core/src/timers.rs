@@ -19,13 +19,22 @@ pub(crate) enum Timer {
     FrameworkLost(FrameworkId),
 }
 
-/// Timers by time. One that no longer applies is ignored when it comes due: cheaper than finding it.
+/// Timers by time. A stream's that no longer applies is ignored when it comes due: cheaper than finding it, and it is soon. A
+/// framework's may be due in a week: those of agents and frameworks are cancelled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers(BTreeSet<(Time, Timer)>);
 
 impl Timers {
     pub(crate) fn set(&mut self, at: Time, timer: Timer) {
         self.0.insert((at, timer));
+    }
+
+    pub(crate) fn cancel(&mut self, at: Time, timer: Timer) {
+        self.0.remove(&(at, timer));
+    }
+
+    pub(crate) fn contains(&self, at: Time, timer: Timer) -> bool {
+        self.0.contains(&(at, timer))
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

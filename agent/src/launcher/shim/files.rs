@@ -41,9 +41,13 @@ impl Files {
         Ok(Self { root, state, exit, _lock: lock })
     }
 
-    /// Opens a file in `logs/` to append to.
-    pub(super) fn open_log(&self, name: &str) -> nix::Result<OwnedFd> {
-        let logs = open_directory(&self.root, LOGS)?;
+    /// The directory of the output.
+    pub(super) fn logs(&self) -> nix::Result<OwnedFd> {
+        open_directory(&self.root, LOGS)
+    }
+
+    /// Opens a file in it to append to.
+    pub(super) fn open_log(logs: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
         openat(logs, name, flags, PRIVATE)
     }

@@ -23,6 +23,8 @@ use super::report::{Failure, Report, Step};
 use super::request::Request;
 use super::sys::{self, TaskStack};
 use crate::runtime::Groups;
+pub(crate) use files::whole_file;
+
 use files::Files;
 use output::Outputs;
 use supervise::Supervisor;
@@ -34,6 +36,9 @@ pub(crate) const TERMINATE_SIGNAL: Signal = Signal::SIGTERM;
 pub(crate) const DESTROY_SIGNAL: Signal = Signal::SIGUSR1;
 /// The exit code of a launcher or shim whose code has a bug.
 pub(super) const PANIC_CODE: i32 = 101;
+
+/// More than a shim allocates for an ordinary task.
+const SHIM_HEAP_BYTES: usize = 32 * 1024;
 
 /// What `ps` calls a shim.
 const SHIM_NAME: &std::ffi::CStr = c"meros-shim";
@@ -50,6 +55,8 @@ impl Inherited {
     pub(super) fn prepare(null: OwnedFd) -> nix::Result<Self> {
         // An agent that the out-of-memory killer spares must not pass that on to its tasks.
         let reset_oom_score = fs::read_to_string("/proc/self/oom_score_adj").is_ok_and(|score| score.trim() != "0");
+        // Grows the heap here, so that no shim has to.
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(SHIM_HEAP_BYTES)));
         Ok(Self { null, stack: TaskStack::new()?, reset_oom_score })
     }
 }
@@ -67,7 +74,8 @@ pub(super) fn run(request: &[u8], report: &OwnedFd, inherited: &mut Inherited) -
     // Nobody may be listening: the agent is gone then, and the task stays.
     let _ = write(report, &message.encode());
     match supervisor {
-        Ok(mut supervisor) => supervisor.run(),
+        // Without closing its files one by one first: the kernel does that at once.
+        Ok(mut supervisor) => sys::exit_now(supervisor.run()),
         Err(_) => 1,
     }
 }

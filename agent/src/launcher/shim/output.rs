@@ -34,8 +34,9 @@ struct Output {
 impl Outputs {
     /// Makes the pipes and the files.
     pub(super) fn open(files: &Files, uid: Option<u32>) -> nix::Result<(Self, WritingEnds)> {
-        let (first, stdout) = Output::open(files, "stdout", uid)?;
-        let (second, stderr) = Output::open(files, "stderr", uid)?;
+        let logs = files.logs()?;
+        let (first, stdout) = Output::open(&logs, "stdout", uid)?;
+        let (second, stderr) = Output::open(&logs, "stderr", uid)?;
         Ok((Self([first, second]), WritingEnds { stdout, stderr }))
     }
 
@@ -64,7 +65,7 @@ impl Outputs {
 }
 
 impl Output {
-    fn open(files: &Files, name: &str, uid: Option<u32>) -> nix::Result<(Self, OwnedFd)> {
+    fn open(logs: &OwnedFd, name: &str, uid: Option<u32>) -> nix::Result<(Self, OwnedFd)> {
         let (reading, writing) = pipe2(OFlag::O_CLOEXEC)?;
         // Only this end: the task gets a blocking pipe, as programs expect. It may open the pipe and steal from it, so that what
         // poll announced is gone again.
@@ -72,7 +73,7 @@ impl Output {
         if let Some(uid) = uid {
             fchown(&writing, Some(Uid::from_raw(uid)), Some(Gid::from_raw(uid)))?;
         }
-        Ok((Self { pipe: Some(reading), log: files.open_log(name)? }, writing))
+        Ok((Self { pipe: Some(reading), log: Files::open_log(logs, name)? }, writing))
     }
 
     /// How much was copied; none when the pipe is empty or closed.

@@ -15,7 +15,7 @@ use crate::runtime::RuntimeError;
 /// # Errors
 /// [`RuntimeError::Unusable`] with what is missing.
 pub fn check_cgroups() -> Result<(), RuntimeError> {
-    let (_, mounts) = mounts()?;
+    let mounts = mounts()?;
     match mounts.iter().find(|(_, mount)| access(*mount, AccessFlags::W_OK).is_err()) {
         Some((_, mount)) => Err(unusable(format!("{} is not writable for this user", mount.display()))),
         None => Ok(()),
@@ -33,7 +33,7 @@ impl Mounts {
 }
 
 /// Finds the hierarchies of all controllers that containers use.
-pub(super) fn mounts() -> Result<(V1, Mounts), RuntimeError> {
+pub(super) fn mounts() -> Result<Mounts, RuntimeError> {
     if is_cgroup2_unified_mode() {
         return Err(unusable("this machine has cgroup version 2, and this agent so far uses version 1".to_owned()));
     }
@@ -42,7 +42,7 @@ pub(super) fn mounts() -> Result<(V1, Mounts), RuntimeError> {
     for (controller, path) in &mut mounts {
         *path = mount(&hierarchy, name(*controller))?;
     }
-    Ok((hierarchy, Mounts(mounts)))
+    Ok(Mounts(mounts))
 }
 
 fn name(controller: Controller) -> Controllers {

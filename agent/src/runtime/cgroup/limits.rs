@@ -2,23 +2,23 @@
 //!
 //! Each limit is read back: the kernel rounds some and clamps others without a word, and what is not in force must not be promised.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use cgroups_rs::fs::Controller as _;
+use cgroups_rs::fs::MaxValue;
 use cgroups_rs::fs::cpu::CpuController;
+use cgroups_rs::fs::cpuacct::CpuAcctController;
 use cgroups_rs::fs::error::Error as CgroupError;
-use cgroups_rs::fs::hierarchies::V1;
+use cgroups_rs::fs::freezer::FreezerController;
 use cgroups_rs::fs::memory::MemController;
 use cgroups_rs::fs::pid::PidController;
-use cgroups_rs::fs::{Cgroup as Group, ControllIdentifier, Controller as _, MaxValue, Subsystem};
+use nix::unistd::{SysconfVar, sysconf};
 
 use meros_types::Limits;
 
 use super::{Controller, Groups};
 use crate::runtime::RuntimeError;
-
-/// The names of the controllers that containers use, as cgroups-rs has them.
-const CONTROLLERS: [&str; 5] = ["freezer", "pids", "memory", "cpu", "cpuacct"];
+use crate::runtime::groups::read_counter;
 
 /// The weight of one core.
 const SHARES_PER_CORE: u64 = 1_024;
@@ -30,34 +30,63 @@ const PERIOD_US: i64 = 100_000;
 const QUOTA_US_MIN: i64 = 1_000;
 /// The highest: beyond it, arithmetic in the kernel would overflow. No machine has a hundred thousand cores.
 const QUOTA_US_MAX: i64 = 100_000 * PERIOD_US;
-/// The kernel counts memory in pages and rounds limits down to them.
-const PAGE_BYTES: u64 = 4_096;
+/// The limit of memory and swap together.
+const LIMIT_WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
+/// The size of a page where the system does not tell.
+const PAGE_BYTES_DEFAULT: u64 = 4_096;
 
-/// Makes the group in every hierarchy.
-pub(super) fn make(hierarchy: &V1, name: &Path) -> Result<Group, RuntimeError> {
-    let controllers = CONTROLLERS.map(str::to_owned).to_vec();
-    // The hierarchy was parsed once, when the agent began; looking for it again would read every mount.
-    Group::new_with_specified_controllers(Box::new(hierarchy.clone()), name, Some(controllers))
-        .map_err(|source| RuntimeError::Cgroup { doing: "make".to_owned(), path: name.to_owned(), source })
+/// What the machine's kernel has and does, looked up once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Features {
+    /// Whether memory with swap can be limited. Kernels can be built or booted without counting swap.
+    swap: bool,
+    page_bytes: u64,
 }
 
-/// Sets the limits and sees that they hold.
-pub(super) fn enforce(group: &Group, groups: &Groups, limits: &Limits) -> Result<(), RuntimeError> {
-    enforce_cpu(controller(group, groups, Controller::Cpu)?, limits.cpu_milli)?;
-    if limits.memory_bytes > 0 {
-        enforce_memory(controller(group, groups, Controller::Memory)?, limits.memory_bytes)?;
+impl Features {
+    /// Of the hierarchies in which the agent has these groups.
+    pub(super) fn detect(parents: &Groups) -> Result<Self, RuntimeError> {
+        let file = |controller, name: &str| parents.directory(controller).unwrap_or(Path::new("")).join(name);
+        // New groups have the default, whatever the agent's own has; if that was changed, somebody else works here.
+        verify(&file(Controller::Cpu, "cpu.cfs_period_us"), PERIOD_US)?;
+        Ok(Self { swap: file(Controller::Memory, LIMIT_WITH_SWAP).exists(), page_bytes: page_bytes() })
     }
-    let pids: &PidController = controller(group, groups, Controller::Pids)?;
-    set(pids.path(), "pids.max", i64::from(limits.pids), |value| pids.set_pid_max(MaxValue::Value(value)))
 }
 
-fn controller<'a, T>(group: &'a Group, groups: &Groups, wanted: Controller) -> Result<&'a T, RuntimeError>
-where
-    &'a T: From<&'a Subsystem>,
-    T: cgroups_rs::fs::Controller + ControllIdentifier,
-{
-    let path = || groups.directory(wanted).map(Path::to_owned).unwrap_or_default();
-    group.controller_of::<T>().ok_or_else(|| RuntimeError::Unusable { reason: format!("{} has no controller", path().display()) })
+/// Makes a container's group in every hierarchy, with its limits in force.
+///
+/// With the controllers of cgroups-rs one by one: its `Cgroup` would look at every hierarchy of the machine each time.
+pub(super) fn make(groups: &Groups, limits: &Limits, features: Features) -> Result<(), RuntimeError> {
+    // Where the hierarchy is mounted matters to cpuset only.
+    let root = PathBuf::new;
+    for (controller, path) in groups.iter() {
+        let path = path.to_owned();
+        match controller {
+            Controller::Freezer => create(&FreezerController::new(path, root(), false))?,
+            Controller::CpuAccounting => create(&CpuAcctController::new(path, root()))?,
+            Controller::Pids => {
+                let pids = PidController::new(path, root(), false);
+                create(&pids)?;
+                set(pids.path(), "pids.max", i64::from(limits.pids), |value| pids.set_pid_max(MaxValue::Value(value)))?;
+            }
+            Controller::Memory => {
+                let memory = MemController::new(path, root(), false);
+                create(&memory)?;
+                enforce_memory(&memory, limits.memory_bytes, features)?;
+            }
+            Controller::Cpu => {
+                let cpu = CpuController::new(path, root(), false);
+                create(&cpu)?;
+                enforce_cpu(&cpu, limits.cpu_milli)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn create(controller: &impl cgroups_rs::fs::Controller) -> Result<(), RuntimeError> {
+    let failed = |source| RuntimeError::Cgroup { doing: "make".to_owned(), path: controller.path().to_owned(), source };
+    controller.create().map_err(failed)
 }
 
 /// A container that asks for no CPU gets what others leave: the lowest weight, and no ceiling.
@@ -67,35 +96,44 @@ fn enforce_cpu(cpu: &CpuController, cpu_milli: u64) -> Result<(), RuntimeError> 
     if cpu_milli == 0 {
         return Ok(());
     }
-    // The period is the kernel's default in every new group; only seen to be so.
-    verify(&cpu.path().join("cpu.cfs_period_us"), PERIOD_US)?;
     let quota = i64::try_from(cpu_milli).unwrap_or(i64::MAX).saturating_mul(PERIOD_US / 1_000).clamp(QUOTA_US_MIN, QUOTA_US_MAX);
     set(cpu.path(), "cpu.cfs_quota_us", quota, |value| cpu.set_cfs_quota(value))
 }
 
-/// Memory, and memory with swap to the same amount: so the container gets no swap, and its limit means what it says.
-fn enforce_memory(memory: &MemController, bytes: u64) -> Result<(), RuntimeError> {
-    let limit = i64::try_from(bytes / PAGE_BYTES * PAGE_BYTES).unwrap_or(i64::MAX);
+/// Memory, and memory with swap to the same amount: so the container gets no swap, and its limit means what it says. Zero is none.
+fn enforce_memory(memory: &MemController, bytes: u64, features: Features) -> Result<(), RuntimeError> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    // The kernel counts in pages and rounds down to them.
+    let limit = i64::try_from(bytes / features.page_bytes * features.page_bytes).unwrap_or(i64::MAX);
     set(memory.path(), "memory.limit_in_bytes", limit, |value| memory.set_limit(value))?;
-    const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
-    // Kernels can be built or booted without counting swap.
-    if memory.path().join(WITH_SWAP).exists() {
-        set(memory.path(), WITH_SWAP, limit, |value| memory.set_memswap_limit(value))?;
+    if features.swap {
+        set(memory.path(), LIMIT_WITH_SWAP, limit, |value| memory.set_memswap_limit(value))?;
     }
     Ok(())
 }
 
 fn set(group: &Path, file: &str, value: i64, write: impl FnOnce(i64) -> Result<(), CgroupError>) -> Result<(), RuntimeError> {
     let path = group.join(file);
-    write(value).map_err(|source| RuntimeError::Cgroup { doing: format!("set {file} to {value} in"), path: group.to_owned(), source })?;
+    write(value).map_err(|source| RuntimeError::Cgroup {
+        doing: format!("set {file} to {value} in"),
+        path: group.to_owned(),
+        source,
+    })?;
     verify(&path, value)
 }
 
 fn verify(path: &PathBuf, wanted: i64) -> Result<(), RuntimeError> {
-    let text = fs::read_to_string(path).map_err(|error| RuntimeError::file("read", path, error))?;
+    let text = read_counter(path).map_err(|error| RuntimeError::file("read", path, error))?;
     match text.trim().parse::<i64>() {
         Ok(found) if found == wanted => Ok(()),
         // "max", or anything else that is not the number, reads as no limit.
         other => Err(RuntimeError::Limit { path: path.clone(), wanted, found: other.unwrap_or(-1) }),
     }
+}
+
+fn page_bytes() -> u64 {
+    let found = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    found.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes > 0).unwrap_or(PAGE_BYTES_DEFAULT)
 }

@@ -13,18 +13,21 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cgroups_rs::fs::hierarchies::V1;
-
 use meros_types::{ContainerId, Limits};
 
 use super::groups::{Controller, Groups};
 use super::isolation::{Enclosure, Isolation, Release};
 use super::{ContainerPaths, RuntimeError};
 
+use limits::Features;
+
 pub use detect::check_cgroups;
 
 /// The group of all agents of this machine.
 const ROOT: &str = "meros";
+
+/// How often a group's parent may vanish while it is made: more than that is no race any more.
+const PARENT_ATTEMPTS_MAX: u32 = 100;
 
 /// The most characters of an agent's name.
 const AGENT_NAME_CHARACTERS_MAX: usize = 64;
@@ -32,10 +35,9 @@ const AGENT_NAME_CHARACTERS_MAX: usize = 64;
 /// cgroup v1, for one agent.
 #[derive(Debug)]
 pub struct Cgroup {
-    hierarchy: V1,
-    agent: String,
     /// The agent's group under each controller.
     parents: Groups,
+    features: Features,
     /// Held as long as this lives: the name is this agent's.
     _name: File,
 }
@@ -47,14 +49,15 @@ impl Cgroup {
     /// When cgroups can't be used here, or another agent has the name.
     pub fn new(agent: &str) -> Result<Self, RuntimeError> {
         check_name(agent)?;
-        let (hierarchy, mounts) = detect::mounts()?;
+        let mounts = detect::mounts()?;
         let parents = Groups::new(mounts.iter().map(|(controller, mount)| (controller, mount.join(ROOT).join(agent))).collect());
         for (_, parent) in parents.iter() {
-            fs::create_dir_all(parent)
+            make_parent(parent)
                 .map_err(|error| RuntimeError::Unusable { reason: format!("cannot create {}: {error}", parent.display()) })?;
         }
         let name = lock_name(agent, &parents)?;
-        Ok(Self { hierarchy, agent: agent.to_owned(), parents, _name: name })
+        let features = Features::detect(&parents)?;
+        Ok(Self { parents, features, _name: name })
     }
 
     fn groups_of(&self, id: ContainerId) -> Groups {
@@ -68,7 +71,8 @@ impl Cgroup {
         for (_, parent) in self.parents.iter() {
             names.extend(remove::children(parent)?);
         }
-        let groups = |name: &PathBuf| Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(name))).collect());
+        let groups =
+            |name: &PathBuf| Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(name))).collect());
         Ok(names.iter().map(groups).collect())
     }
 }
@@ -76,9 +80,7 @@ impl Cgroup {
 impl Isolation for Cgroup {
     fn prepare(&self, id: ContainerId, limits: &Limits) -> Result<Enclosure, RuntimeError> {
         let groups = self.groups_of(id);
-        let name = Path::new(ROOT).join(&self.agent).join(id.to_string());
-        let made = limits::make(&self.hierarchy, &name).and_then(|group| limits::enforce(&group, &groups, limits));
-        if let Err(error) = made {
+        if let Err(error) = limits::make(&groups, limits, self.features) {
             // Nothing joined them yet, so one attempt removes them; if not, the sweep will.
             let _ = remove::remove(&groups);
             return Err(error);
@@ -105,6 +107,18 @@ impl Isolation for Cgroup {
         }
         if all == Release::Done { remove::remove_parents(&self.parents) } else { Ok(all) }
     }
+}
+
+/// Makes the group of an agent, and that of all agents. The latter may be removed by another agent that ends, the last of its
+/// machine so far, between the two steps; then both are made anew.
+fn make_parent(parent: &Path) -> io::Result<()> {
+    for _ in 1..PARENT_ATTEMPTS_MAX {
+        match fs::create_dir_all(parent) {
+            Err(error) if is_gone(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    fs::create_dir_all(parent)
 }
 
 fn check_name(agent: &str) -> Result<(), RuntimeError> {

@@ -51,7 +51,8 @@ impl<S: Scheduler> Host<S> {
 
     /// The master says that the session is over.
     pub(super) fn on_ended(&mut self, end: SessionEnd, effects: &mut Vec<Effect>) {
-        let as_asked = self.closing.is_some() && end.kind == SessionEndKind::Removed;
+        // A framework that the master doesn't know, or knows no more, is as torn down as can be.
+        let as_asked = self.closing.is_some() && end.kind != SessionEndKind::Fenced;
         let result = if as_asked { Ok(()) } else { Err(SessionError::Ended { kind: end.kind, message: end.message }) };
         self.finish(result, effects);
     }

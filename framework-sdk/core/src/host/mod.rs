@@ -117,6 +117,8 @@ impl<S: Scheduler> Host<S> {
         self.cx.now = now;
         match event {
             Event::Connected => self.on_connected(effects),
+            // Told late, of a connection that was given up: nothing is lost by it.
+            Event::Disconnected(_) if !self.link.is_connected() => {}
             Event::Disconnected(Disconnection::Lost(reason)) => self.on_lost(&reason),
             Event::Disconnected(Disconnection::Refused(reason)) => {
                 self.link.lost(now.mono);

@@ -89,7 +89,7 @@ impl<S: Scheduler> Host<S> {
         if self.is_ending() {
             return; // Not heard, hence not acknowledged: it comes again to whoever follows.
         }
-        if let (Some(agent), Some(_)) = (update.agent, update.fact) {
+        if let Some(agent) = update.agent.filter(|_| shows_registration(&update)) {
             self.doubts.agent_is_registered(agent);
         }
         if update.state == TaskState::Unknown {
@@ -111,7 +111,7 @@ impl<S: Scheduler> Host<S> {
     /// The master doesn't know the task: either that proves that it never started, or it is asked again later.
     fn resolve_unknown(&mut self, update: TaskUpdate) -> TaskUpdate {
         let Some(task) = self.cx.task(&update.task) else { return update };
-        if !self.never_started(task) {
+        if update.launch.is_some() || !self.never_started(task) {
             self.doubts.unknown(update.task.clone(), self.cx.now.mono);
             return update;
         }
@@ -135,4 +135,10 @@ impl<S: Scheduler> Host<S> {
         let unconfirmed: Vec<_> = unconfirmed.map(|(id, _)| id.clone()).collect();
         self.doubts.ask_now(unconfirmed.into_iter(), self.cx.now.mono);
     }
+}
+
+/// Whether the master can say this only of a task whose agent has registered in its term: masters keep no tasks.
+fn shows_registration(update: &TaskUpdate) -> bool {
+    use TaskState::{Killing, Running, Staging, Starting};
+    update.fact.is_some() || matches!(update.state, Staging | Starting | Running | Killing)
 }

@@ -84,14 +84,20 @@ fn acknowledgements_leave_with_what_the_update_led_to() {
     assert_eq!(desk.calls_of(effects), [decline(&[1], FILTER_DEFAULT), acknowledged(1, 1, 1), acknowledged(1, 1, 2)]);
 }
 
-#[test]
-fn tasks_of_an_earlier_process_are_adopted_with_a_key() {
+/// A scheduler that has taken over from another process.
+fn taken_over() -> Desk {
     let mut identity = meros_session::Identity::new("test");
     identity.key = Some("k".into());
     let mut desk = Desk::new(identity);
     desk.connect();
     desk.subscribe(2);
     desk.heard();
+    desk
+}
+
+#[test]
+fn tasks_of_an_earlier_process_are_adopted_with_a_key() {
+    let mut desk = taken_over();
     desk.receive(view("old", Running));
     assert_eq!(desk.receive(fact("ended", 3, Finished, 1, 1)), [acknowledged(3, 1, 1)]);
     desk.receive(fact("ended", 3, Finished, 1, 1));
@@ -99,4 +105,27 @@ fn tasks_of_an_earlier_process_are_adopted_with_a_key() {
     desk.receive(view("nobodys", Unknown));
     assert_eq!(desk.heard(), ["old RUNNING RECONCILIATION", "ended FINISHED STARTED"]);
     assert_eq!(desk.host.context().tasks().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["old"]);
+}
+
+#[test]
+fn an_adopted_task_ends_once() {
+    let mut desk = taken_over();
+    desk.receive(view("old", Running));
+    desk.receive(fact("old", 3, Finished, 1, 2));
+    assert_eq!(desk.receive(fact("old", 3, Running, 1, 1)), [acknowledged(3, 1, 1)]);
+    assert_eq!(desk.receive(fact("old", 3, Finished, 1, 2)), [acknowledged(3, 1, 2)]);
+    desk.receive(view("old", Running));
+    assert_eq!(desk.heard(), ["old RUNNING RECONCILIATION", "old FINISHED STARTED"]);
+}
+
+#[test]
+fn the_end_of_a_duplicate_is_not_the_end_of_the_task() {
+    let mut desk = taken_over();
+    desk.launch("web");
+    let mut refused = TaskUpdate::new(TaskId::new("web").unwrap(), Error, Source::Master, Reason::DuplicateTask, "", WallTime(0));
+    refused.launch = None;
+    desk.receive(FrameworkEvent::Update(Box::new(refused)));
+    desk.receive(view("web", Running));
+    assert_eq!(desk.heard(), ["web ERROR DUPLICATE_TASK", "web RUNNING RECONCILIATION"]);
+    assert_eq!(desk.host.context().task_count(), 1);
 }

@@ -65,6 +65,24 @@ fn a_launch_unknown_to_a_new_master_that_has_the_agent_is_dropped() {
 }
 
 #[test]
+fn a_word_about_another_task_of_the_agent_is_proof_as_well() {
+    for (state, dropped) in [(Running, true), (Unreachable, false)] {
+        let mut desk = Desk::registered();
+        desk.launch("a");
+        desk.launch("b");
+        desk.session = SessionId { term: Term(2), n: 0 };
+        desk.reconnect();
+        let FrameworkEvent::Update(mut about_b) = view("b", state) else { panic!() };
+        about_b.agent = Some(agent());
+        desk.receive(FrameworkEvent::Update(about_b));
+        desk.heard();
+        desk.receive(view("a", Unknown));
+        let heard = if dropped { "a DROPPED LAUNCH_LOST" } else { "a UNKNOWN RECONCILIATION" };
+        assert_eq!(desk.heard(), [heard], "{state}");
+    }
+}
+
+#[test]
 fn a_task_that_was_confirmed_is_never_concluded_to_be_dropped() {
     let mut desk = Desk::registered();
     desk.launch("a");
@@ -76,6 +94,16 @@ fn a_task_that_was_confirmed_is_never_concluded_to_be_dropped() {
     desk.receive(view("a", Unknown));
     assert_eq!(desk.heard(), ["a UNKNOWN RECONCILIATION"]);
     assert_eq!(desk.host.context().task_count(), 1);
+}
+
+#[test]
+fn an_unknown_task_with_a_launch_did_start_once() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    let FrameworkEvent::Update(mut update) = view("a", Unknown) else { panic!() };
+    update.launch = Some(launch_id(1));
+    desk.receive(FrameworkEvent::Update(update));
+    assert_eq!(desk.heard(), ["a UNKNOWN RECONCILIATION"]);
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn a_task_that_can_not_run_is_refused_on_the_spot() {
                 let error = offers[0].launch(bad).unwrap_err().to_string();
                 assert!(error.contains(reason), "{error}");
             };
-            refuse(|task| task.command = Command::words([] as [&str; 0]), "no program");
+            refuse(|task| task.command = Command::words([] as [&str; 0]), "empty");
+            refuse(|task| task.command = Command::shell(" "), "empty");
+            refuse(|task| task.resources = Resources::none(), "no resources");
+            refuse(|task| task.pids_limit = Some(0), "pids limit");
             refuse(|task| task.command = Command::shell("a\0"), "NUL");
             refuse(|task| task.command = Command::shell("a".repeat(200_000)), "128 KiB");
             refuse(|task| task.name = "a\nb".into(), "control character");
@@ -132,6 +135,17 @@ fn an_id_is_launched_once() {
     assert_eq!(desk.receive(FrameworkEvent::Offers(vec![offer(2)])), [decline(&[2], FILTER_DEFAULT)]);
     assert_eq!(desk.heard(), ["offers 2", "a ERROR DUPLICATE_TASK"]);
     assert_eq!(desk.host.context().task_count(), 1);
+}
+
+#[test]
+fn the_id_of_an_ended_task_is_not_launched_again() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    desk.receive(fact("a", 1, TaskState::Finished, 1, 1));
+    desk.heard();
+    desk.call(|script, _| script.on_offers = Some(Box::new(|offers, _| offers[0].launch(task("a")).unwrap())));
+    assert_eq!(desk.receive(FrameworkEvent::Offers(vec![offer(2)])), [decline(&[2], FILTER_DEFAULT)]);
+    assert_eq!(desk.heard(), ["offers 2", "a ERROR DUPLICATE_TASK"]);
 }
 
 #[test]

@@ -98,3 +98,13 @@ fn the_context_knows_whether_there_is_a_session() {
     desk.lose();
     desk.call(|_, cx| assert!(cx.session().is_none()));
 }
+
+#[test]
+fn the_end_of_a_connection_that_was_given_up_is_no_news() {
+    let mut desk = Desk::registered();
+    desk.lose();
+    let wakeup = desk.host.wakeup();
+    desk.lose();
+    assert_eq!(desk.event(Event::Disconnected(Disconnection::Refused("late".into()))), []);
+    assert_eq!(desk.host.wakeup(), wakeup);
+}

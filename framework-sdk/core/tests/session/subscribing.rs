@@ -110,8 +110,11 @@ fn a_master_that_was_replaced_is_left() {
     desk.subscribe(1);
     desk.lose();
     desk.connect();
-    let subscribed = Subscribed { framework: FRAMEWORK, epoch: Epoch(1), heartbeat: HEARTBEAT };
-    let stale = ToFramework { session: SessionId { term: Term(1), n: 9 }, event: FrameworkEvent::Subscribed(subscribed) };
-    assert_eq!(desk.event(Event::Received(stale)), [Effect::Disconnect]);
-    desk.connect();
+    for (term, n) in [(1, 9), (2, 1)] {
+        let subscribed = Subscribed { framework: FRAMEWORK, epoch: Epoch(1), heartbeat: HEARTBEAT };
+        let stale = ToFramework { session: SessionId { term: Term(term), n }, event: FrameworkEvent::Subscribed(subscribed) };
+        assert_eq!(desk.event(Event::Received(stale)), [Effect::Disconnect]);
+        desk.connect();
+    }
+    desk.subscribe(1);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use meros_types::{Demand, Resources, Shape, Time};
+use meros_types::{Demand, Resources, Role, Shape, Time};
 
 use super::sum::{Share, Sum};
 use crate::table::{AgentIx, FrameworkIx};
@@ -43,9 +43,9 @@ impl Want {
 
 /// What a client declined, and until when the same or less of that agent is not offered again.
 #[derive(Clone, Debug)]
-struct Filter {
-    refused: Resources,
-    until: Time,
+pub(super) struct Filter {
+    pub(super) refused: Resources,
+    pub(super) until: Time,
 }
 
 /// Which want of which demand an offer was made for.
@@ -60,6 +60,7 @@ pub(crate) struct Purpose {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) framework: FrameworkIx,
+    pub(super) role: Role,
     pub(super) weight: u32,
     pub(super) active: bool,
     pub(super) allocated: Sum,
@@ -67,15 +68,17 @@ pub(super) struct Client {
     pub(super) wants: Vec<Want>,
     pub(super) version: u64,
     pub(super) offers: usize,
-    filters: BTreeMap<AgentIx, Filter>,
+    /// The allocator knows the end of each.
+    pub(super) filters: BTreeMap<AgentIx, Filter>,
     /// How many leases ran out on each agent since the client last answered any offer.
     expired: BTreeMap<AgentIx, u32>,
 }
 
 impl Client {
-    pub(super) fn new(framework: FrameworkIx, weight: u32) -> Self {
+    pub(super) fn new(framework: FrameworkIx, role: Role, weight: u32) -> Self {
         Self {
             framework,
+            role,
             weight,
             active: false,
             allocated: Sum::default(),
@@ -93,11 +96,10 @@ impl Client {
         self.active && self.offers < OFFERS_MAX && self.wants.iter().any(Want::is_open)
     }
 
-    /// Replaces what is wanted; filters fall. What is on offer must be counted against it with [`Client::attribute`].
+    /// Replaces what is wanted. What is on offer must be counted against it with [`Client::attribute`].
     pub(super) fn set_demand(&mut self, demand: Demand) {
         self.wants = demand.shapes.into_iter().map(|shape| Want { left: shape.copies, shape }).collect();
         self.version += 1;
-        self.filters.clear();
     }
 
     /// Counts an offer that was made for an earlier demand against this one.
@@ -113,42 +115,29 @@ impl Client {
         Purpose { version, want: 0, copies: 0 }
     }
 
-    /// An offer is over: what it was for is wanted again, unless the demand has changed since.
-    pub(super) fn offer_ended(&mut self, purpose: Purpose) {
+    /// An offer is over: what it was for is wanted again, unless the demand has changed since. Says whether that opened what
+    /// was closed before, so that agents which nobody could use may be of use now.
+    pub(super) fn offer_ended(&mut self, purpose: Purpose) -> bool {
+        let was_sated = !self.wants_more();
         self.offers -= 1;
+        let mut reopened = false;
         if purpose.version == self.version
             && let Some(want) = self.wants.get_mut(purpose.want)
         {
+            reopened = !want.is_open() && purpose.copies > 0;
             want.left = want.left.map(|left| left + purpose.copies);
         }
-    }
-
-    pub(super) fn set_filter(&mut self, agent: AgentIx, refused: Resources, until: Time) {
-        self.filters.insert(agent, Filter { refused, until });
-    }
-
-    /// Drops the filter if it is over, and says whether it was.
-    pub(super) fn end_filter(&mut self, agent: AgentIx, now: Time) -> bool {
-        let over = self.filters.get(&agent).is_some_and(|filter| filter.until <= now);
-        if over {
-            self.filters.remove(&agent);
-        }
-        over
-    }
-
-    pub(super) fn forget_agent(&mut self, agent: AgentIx) {
-        self.filters.remove(&agent);
-        self.expired.remove(&agent);
-    }
-
-    pub(super) fn clear_filters(&mut self) {
-        self.filters.clear();
-        self.expired.clear();
+        (reopened || was_sated) && self.wants_more()
     }
 
     /// The client answered an offer: it is no hoarder after all.
     pub(super) fn answered(&mut self) {
         self.expired.clear();
+    }
+
+    /// The agent is gone, and with it every lease that ran out on it.
+    pub(super) fn forget_agent(&mut self, agent: AgentIx) {
+        self.expired.remove(&agent);
     }
 
     /// How many leases in a row, this one included, ran out on an agent.

@@ -4,6 +4,7 @@
 //! free resources changed (with every client) and at clients whose wants changed (with every agent that has something free).
 //! It owns demands, filters, shares and turns. It does not own resources: the ledger does, and hands them in.
 
+mod check;
 mod client;
 mod pass;
 mod set;
@@ -12,19 +13,22 @@ mod sum;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use meros_types::{Demand, FILTER_DEFAULT, FILTER_MAX, Resources, Time};
+use meros_types::{Demand, FILTER_DEFAULT, FILTER_MAX, Resources, Role, Time};
 
 use crate::table::{AgentIx, ClientIx, FrameworkIx, Table};
-use client::Client;
+pub(crate) use check::Recount;
 pub(crate) use client::Purpose;
+use client::{Client, Filter};
 pub(crate) use pass::Grant;
 use set::ClientSet;
 use sum::{Share, Sum};
 
-/// Where the allocator finds what is free.
+/// Where the allocator finds what is free, and notes what no longer is: one pass may look at an agent twice.
 pub(crate) trait Pool {
     /// What nobody has of an agent that may be offered.
     fn free(&self, agent: AgentIx) -> &Resources;
+    /// This much of what is free is on offer from now on.
+    fn offer(&mut self, agent: AgentIx, resources: &Resources);
 }
 
 /// Clients by share, the one that has least first.
@@ -42,6 +46,7 @@ pub(crate) struct Allocator {
     shares_stale: bool,
     dirty_agents: BTreeSet<AgentIx>,
     dirty_clients: BTreeSet<ClientIx>,
+    /// The end of each filter of each client.
     filters: BTreeSet<(Time, ClientIx, AgentIx)>,
 }
 
@@ -56,32 +61,40 @@ impl Default for ClientTable {
 
 impl Allocator {
     /// A client with no demand yet.
-    pub(crate) fn add_client(&mut self, framework: FrameworkIx, weight: u32) -> ClientIx {
-        self.clients.0.insert(Client::new(framework, weight.max(1)))
+    pub(crate) fn add_client(&mut self, framework: FrameworkIx, role: Role, weight: u32) -> ClientIx {
+        self.clients.0.insert(Client::new(framework, role, weight.max(1)))
     }
 
     /// Forgets a client that has nothing any more.
     pub(crate) fn remove_client(&mut self, client: ClientIx) {
+        self.clear_filters(client);
         self.order.remove(&(self.clients.0[client].share, client));
         self.dirty_clients.remove(&client);
         self.agents.values_mut().for_each(|passed| passed.remove(client));
-        self.filters.retain(|(_, filtered, _)| *filtered != client);
         self.clients.0.remove(client);
     }
 
     /// Whether a client's framework has a stream. One without is offered nothing, and its filters fall.
     pub(crate) fn set_active(&mut self, client: ClientIx, active: bool) {
+        self.clear_filters(client);
         self.change(client, |row| {
             row.active = active;
-            row.clear_filters();
+            row.answered();
         });
         self.dirty_clients.insert(client);
     }
 
-    /// Replaces a client's demand. Every offer it holds must then be counted with [`Allocator::attribute`].
+    /// Replaces a client's demand; its filters fall. Every offer it holds must then be counted with [`Allocator::attribute`].
     pub(crate) fn set_demand(&mut self, client: ClientIx, demand: Demand) {
+        self.clear_filters(client);
         self.change(client, |row| row.set_demand(demand));
         self.dirty_clients.insert(client);
+    }
+
+    fn clear_filters(&mut self, client: ClientIx) {
+        for (agent, filter) in std::mem::take(&mut self.clients.0[client].filters) {
+            self.filters.remove(&(filter.until, client, agent));
+        }
     }
 
     /// Counts an offer that a client holds against its new demand.
@@ -100,9 +113,12 @@ impl Allocator {
         self.agents.remove(&agent);
         self.dirty_agents.remove(&agent);
         for client in self.clients.0.indices() {
-            self.clients.0[client].forget_agent(agent);
+            let row = &mut self.clients.0[client];
+            row.forget_agent(agent);
+            if let Some(filter) = row.filters.remove(&agent) {
+                self.filters.remove(&(filter.until, client, agent));
+            }
         }
-        self.filters.retain(|(_, _, filtered)| *filtered != agent);
     }
 
     /// The cluster has this much more to share.
@@ -124,7 +140,7 @@ impl Allocator {
         }
     }
 
-    /// A client has this much more: a task that was not launched from an offer of this master.
+    /// A client has this much more: a task. What is granted is charged by the pass itself.
     pub(crate) fn charge(&mut self, client: ClientIx, resources: &Resources) {
         let total = &self.total;
         let row = &mut self.clients.0[client];
@@ -146,9 +162,7 @@ impl Allocator {
 
     /// An offer is over, in whichever way. What of it was not used must be discharged too.
     pub(crate) fn offer_ended(&mut self, client: ClientIx, purpose: Purpose) {
-        let was_sated = !self.clients.0[client].wants_more();
-        self.change(client, |row| row.offer_ended(purpose));
-        if was_sated && self.clients.0[client].wants_more() {
+        if self.change(client, |row| row.offer_ended(purpose)) {
             self.dirty_clients.insert(client);
         }
     }
@@ -166,7 +180,10 @@ impl Allocator {
         let filter = filter.min(FILTER_MAX);
         if !filter.is_zero() {
             let until = now.after(filter);
-            self.clients.0[client].set_filter(agent, free.clone(), until);
+            let earlier = self.clients.0[client].filters.insert(agent, Filter { refused: free.clone(), until });
+            if let Some(earlier) = earlier {
+                self.filters.remove(&(earlier.until, client, agent));
+            }
             self.filters.insert((until, client, agent));
         }
     }
@@ -187,15 +204,14 @@ impl Allocator {
     pub(crate) fn time_passed(&mut self, now: Time) {
         while let Some((until, client, agent)) = self.filters.first().copied().filter(|(until, _, _)| *until <= now) {
             self.filters.remove(&(until, client, agent));
-            if self.clients.0[client].end_filter(agent, now) {
-                self.freed(agent);
-            }
+            self.clients.0[client].filters.remove(&agent);
+            self.freed(agent);
         }
     }
 
-    /// What a client holds, for display.
-    pub(crate) fn allocated(&self, client: ClientIx) -> Resources {
-        self.clients.0[client].allocated.to_resources()
+    /// What clients hold together, for display.
+    pub(crate) fn allocated(&self, clients: impl Iterator<Item = ClientIx>) -> Resources {
+        clients.fold(Sum::default(), |sum, client| sum.and(&self.clients.0[client].allocated)).to_resources()
     }
 
     /// Changes a client, keeping its place in the order true.
@@ -224,26 +240,5 @@ impl Allocator {
             }
         }
         self.shares_stale = false;
-    }
-
-    /// Panics when a table contradicts another. `allocated` and `offers` are recounted by the caller.
-    pub(crate) fn check(&self, recounted: &BTreeMap<ClientIx, (Recount, usize)>, total: &Recount) {
-        assert_eq!(self.total, total.0, "the allocator's total is not the sum of the agents that count");
-        for (ix, row) in self.clients.0.iter() {
-            let (allocated, offers) = recounted.get(&ix).cloned().unwrap_or_default();
-            assert_eq!(row.allocated, allocated.0, "client {ix:?} is charged other than what it holds");
-            assert_eq!(row.offers, offers, "client {ix:?} has another number of offers than it is said to");
-            assert_eq!(self.order.contains(&(row.share, ix)), row.wants_more(), "client {ix:?} is misplaced in the order");
-        }
-    }
-}
-
-/// A sum that `check` builds from offers and tasks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Recount(Sum);
-
-impl Recount {
-    pub(crate) fn add(&mut self, resources: &Resources) {
-        self.0.add(resources);
     }
 }

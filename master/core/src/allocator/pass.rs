@@ -1,19 +1,23 @@
 //! One allocation pass: from what is dirty to grants.
 
-use std::collections::BTreeMap;
 use std::mem;
 
-use meros_types::Resources;
+use meros_types::{Resources, Role};
 
 use super::client::Purpose;
 use super::{Allocator, ClientSet, ClientTable, Order, Pool, Sum};
 use crate::table::{AgentIx, ClientIx, FrameworkIx};
 
-/// What a client is to be offered of an agent. It is charged already.
+/// Into how many parts an agent's remainder is cut when several clients want it, if it is enough for more than as many
+/// copies. Without it, a shape of one byte would cost a step for each byte of the agent.
+const PORTIONS: u64 = 16;
+
+/// What a client is to be offered of an agent. It is charged already, and out of what is free.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) client: ClientIx,
     pub(crate) framework: FrameworkIx,
+    pub(crate) role: Role,
     pub(crate) agent: AgentIx,
     pub(crate) resources: Resources,
     pub(crate) purpose: Purpose,
@@ -25,9 +29,9 @@ impl Allocator {
         !self.dirty_agents.is_empty() || !self.dirty_clients.is_empty()
     }
 
-    /// Grants what is free to those who want it, least share first, one copy of a shape at a time. Each grant of one visit to
-    /// an agent becomes one offer.
-    pub(crate) fn pass(&mut self, pool: &impl Pool, grants: &mut Vec<Grant>) {
+    /// Grants what is free to those who want it, least share first, one copy of a shape (or a portion of very many) at a
+    /// time. What one visit to an agent grants for one want becomes one offer.
+    pub(crate) fn pass(&mut self, pool: &mut impl Pool, grants: &mut Vec<Grant>) {
         if self.shares_stale {
             self.refresh_shares();
         }
@@ -41,7 +45,7 @@ impl Allocator {
     }
 
     /// Clients whose wants changed look at every agent; nobody else can use what lies free there.
-    fn serve_dirty_clients(&mut self, pool: &impl Pool, grants: &mut Vec<Grant>) {
+    fn serve_dirty_clients(&mut self, pool: &mut impl Pool, grants: &mut Vec<Grant>) {
         let mut order = Order::new();
         for client in mem::take(&mut self.dirty_clients) {
             let place = (self.clients.0[client].share, client);
@@ -59,27 +63,24 @@ impl Allocator {
         self.order.append(&mut order);
     }
 
-    fn visit(&mut self, agent: AgentIx, order: &mut Order, pool: &impl Pool, grants: &mut Vec<Grant>) {
+    fn visit(&mut self, agent: AgentIx, order: &mut Order, pool: &mut impl Pool, grants: &mut Vec<Grant>) {
         let Some(passed) = self.agents.get_mut(&agent) else { return };
-        let mut free = pool.free(agent).clone();
-        if free.is_none() {
-            return;
-        }
-        let mut granted = BTreeMap::new();
-        while let Some((client, want)) = candidate(&self.clients, passed, order, agent, &free) {
+        let first = grants.len();
+        while let Some((client, want)) = candidate(&self.clients, passed, order, agent, pool.free(agent)) {
             let alone = order.len() == 1;
-            let taken = take(&mut self.clients, &self.total, order, (client, want), &free, alone);
-            free = free.checked_sub(&taken.0).expect("a want takes no more than what fits");
-            merge(&mut granted, (client, want), taken);
+            let (resources, copies) = take(&mut self.clients, &self.total, order, (client, want), pool.free(agent), alone);
+            pool.offer(agent, &resources);
+            let row = &self.clients.0[client];
+            let purpose = Purpose { version: row.version, want, copies };
+            let (framework, role) = (row.framework, row.role.clone());
+            merge(grants, first, Grant { client, framework, role, agent, resources, purpose });
         }
-        for ((client, want), (resources, copies)) in granted {
-            let row = &mut self.clients.0[client];
+        for grant in &grants[first..] {
+            let row = &mut self.clients.0[grant.client];
             row.offers += 1;
             if !row.wants_more() {
-                order.remove(&(row.share, client));
+                order.remove(&(row.share, grant.client));
             }
-            let purpose = Purpose { version: row.version, want, copies };
-            grants.push(Grant { client, framework: row.framework, agent, resources, purpose });
         }
     }
 }
@@ -93,6 +94,9 @@ fn candidate(
     agent: AgentIx,
     free: &Resources,
 ) -> Option<(ClientIx, usize)> {
+    if free.is_none() {
+        return None;
+    }
     let suited = |client: ClientIx| clients.0[client].suits(agent, free).map(|want| (client, want));
     let mut held_back = false;
     for (_, client) in order {
@@ -112,7 +116,8 @@ fn candidate(
     found
 }
 
-/// Takes one copy of a want out of what is free, or all that fit when nobody else is waiting, and charges the client.
+/// Takes one copy of a want (or a portion of very many) out of what is free, or all that fit when nobody else is waiting, and
+/// charges the client.
 fn take(
     clients: &mut ClientTable,
     total: &Sum,
@@ -123,7 +128,8 @@ fn take(
 ) -> (Resources, u64) {
     let row = &mut clients.0[client];
     let wanted = &mut row.wants[want];
-    let copies = if alone { wanted.fitting(free) } else { 1 };
+    let fitting = wanted.fitting(free);
+    let copies = if alone { fitting } else { fitting.div_ceil(PORTIONS) };
     let taken = if wanted.takes_anything() { free.clone() } else { wanted.shape.take(free, copies) };
     wanted.left = wanted.left.map(|left| left - copies);
     order.remove(&(row.share, client));
@@ -135,14 +141,14 @@ fn take(
     (taken, copies)
 }
 
-type Granted = BTreeMap<(ClientIx, usize), (Resources, u64)>;
-
-fn merge(granted: &mut Granted, key: (ClientIx, usize), (resources, copies): (Resources, u64)) {
-    match granted.get_mut(&key) {
+/// Adds a grant to the one that this visit (whose grants begin at `first`) made for the same want, or as a new one.
+fn merge(grants: &mut Vec<Grant>, first: usize, grant: Grant) {
+    let same = |other: &&mut Grant| other.client == grant.client && other.purpose.want == grant.purpose.want;
+    match grants[first..].iter_mut().find(same) {
         Some(sum) => {
-            sum.0 = sum.0.checked_add(&resources).expect("parts of one agent's free resources have a sum");
-            sum.1 += copies;
+            sum.resources = sum.resources.checked_add(&grant.resources).expect("parts of one agent's free resources have a sum");
+            sum.purpose.copies += grant.purpose.copies;
         }
-        None => drop(granted.insert(key, (resources, copies))),
+        None => grants.push(grant),
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 /// Ends when the other end of the pipe is gone; never without a pipe. What is written into it is ignored.
-pub(crate) async fn parent_gone(lifeline: Option<OwnedFd>) {
+pub async fn parent_gone(lifeline: Option<OwnedFd>) {
     let Some(lifeline) = lifeline else { return std::future::pending().await };
     let mut pipe = match pipe::Receiver::from_owned_fd(lifeline) {
         Ok(pipe) => pipe,

@@ -8,7 +8,7 @@ use meros_types::{Now, Time, WallTime};
 use nix::time::{ClockId, clock_gettime};
 
 /// The present.
-pub(crate) fn now() -> Now {
+pub fn now() -> Now {
     Now { mono: mono(), wall: wall() }
 }
 
@@ -25,7 +25,10 @@ fn wall() -> WallTime {
 }
 
 /// Bytes that nobody can guess.
-pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+///
+/// # Errors
+/// When /dev/urandom can't be read.
+pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)

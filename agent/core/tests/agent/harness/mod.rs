@@ -1,0 +1,218 @@
+//! An agent, the master's side of its stream, its containers by number, and the time. `check` is the one way in: it lets
+//! something happen, lets the agent check itself, and compares everything that the agent wants done.
+
+mod show;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use meros_agent_core::{Agent, AgentConfig, ContainerPlan, Effect, Event};
+use meros_types::*;
+
+pub(crate) struct World {
+    pub(crate) agent: Agent,
+    pub(crate) now: Now,
+    pub(crate) session: SessionId,
+    /// What was to be started, in order: container 1 is the first.
+    pub(crate) plans: Vec<ContainerPlan>,
+    pub(crate) last_registration: Option<Register>,
+    incarnation: Option<Incarnation>,
+    total: Resources,
+    running: BTreeMap<usize, Resources>,
+    pub(crate) removed: BTreeSet<ContainerId>,
+}
+
+pub(crate) const FRAMEWORK: FrameworkId = FrameworkId::from_bytes([1; 16]);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+impl World {
+    /// An agent of 4 CPUs and 8 GiB that has begun.
+    pub(crate) fn began() -> Self {
+        Self::configured(|_| {})
+    }
+
+    pub(crate) fn configured(change: impl FnOnce(&mut AgentConfig)) -> Self {
+        let mut config = AgentConfig::new(7, "host", resources("cpus:4;mem:8GiB;ports:[1-9]"));
+        change(&mut config);
+        let mut world = Self {
+            total: config.resources.clone(),
+            agent: Agent::new(config),
+            now: Now { mono: Time(1_000_000_000_000), wall: WallTime(1_000_000) },
+            session: SessionId { term: Term(1), n: 0 },
+            plans: Vec::new(),
+            last_registration: None,
+            incarnation: None,
+            running: BTreeMap::new(),
+            removed: BTreeSet::new(),
+        };
+        world.check(Event::Began, &["connect"]);
+        world
+    }
+
+    /// The same with a session.
+    pub(crate) fn registered(mut self) -> Self {
+        self.run(Event::Connected);
+        self.run_registered();
+        self
+    }
+
+    /// The same after this has happened, whatever came of it.
+    pub(crate) fn after(mut self, event: Event) -> Self {
+        self.run(event);
+        self
+    }
+
+    /// The master opens its next session.
+    pub(crate) fn run_registered(&mut self) -> Vec<String> {
+        self.session.n += 1;
+        let registered = Registered { agent: AgentId::from_bytes([9; 16]), heartbeat: HEARTBEAT };
+        let event = self.order(AgentOrder::Registered(registered));
+        self.run(event)
+    }
+
+    /// Lets something happen and compares what the agent wants done.
+    #[track_caller]
+    pub(crate) fn check(&mut self, event: Event, expected: &[&str]) {
+        let said = format!("{event:?}");
+        assert_eq!(self.run(event), expected, "after {said}");
+    }
+
+    /// Lets time pass, stopping at each moment that the agent waits for; what it wants done.
+    pub(crate) fn pass(&mut self, time: Duration) -> Vec<String> {
+        let end = self.now.mono.after(time);
+        let mut lines = Vec::new();
+        while let Some(at) = self.agent.wakeup().filter(|at| *at <= end) {
+            assert!(at >= self.now.mono, "the agent waits for a moment that it has dealt with");
+            self.now.mono = at;
+            lines.extend(self.run(Event::TimePassed));
+        }
+        self.now.mono = end;
+        lines
+    }
+
+    #[track_caller]
+    pub(crate) fn check_pass(&mut self, time: Duration, expected: &[&str]) {
+        assert_eq!(self.pass(time), expected, "after {time:?}");
+    }
+
+    /// Lets time pass while the master keeps saying that it is alive; what else there is to do but to answer it.
+    pub(crate) fn pass_alive(&mut self, time: Duration) -> Vec<String> {
+        let end = self.now.mono.after(time);
+        let mut lines = Vec::new();
+        while self.now.mono < end {
+            lines.extend(self.pass(end.since(self.now.mono).min(HEARTBEAT)));
+            let beat = self.order(AgentOrder::Heartbeat);
+            lines.extend(self.run(beat));
+        }
+        lines.retain(|line| line != "heartbeat");
+        lines
+    }
+
+    /// Lets something happen; what the agent wants done, one line each.
+    pub(crate) fn run(&mut self, event: Event) -> Vec<String> {
+        if let Event::ContainerEnded { container, .. } | Event::ContainerFailed { container, .. } = &event {
+            let number = self.number(*container);
+            self.running.remove(&number);
+        }
+        let mut effects = Vec::new();
+        self.agent.handle(self.now, event, &mut effects);
+        self.agent.flush(self.now, &mut effects);
+        self.agent.check();
+        effects.into_iter().map(|effect| self.note(effect)).collect()
+    }
+
+    /// Remembers what the shell would, and shows the effect.
+    fn note(&mut self, effect: Effect) -> String {
+        if let Effect::Start(plan) = &effect {
+            self.plans.push((**plan).clone());
+            let held = Resources::none().with_cpu_milli(plan.limits.cpu_milli).with_memory_bytes(plan.limits.memory_bytes);
+            self.running.insert(self.plans.len(), held);
+            let sum = self.running.values().fold(Resources::none(), |sum, add| sum.checked_add(add).unwrap());
+            assert!(self.total.contains(&sum), "what runs is more than there is: {sum}");
+            let uids: Vec<u32> = self.running.keys().filter_map(|number| self.plans[number - 1].uid).collect();
+            assert_eq!(uids.len(), uids.iter().collect::<BTreeSet<_>>().len(), "two containers share a user");
+        }
+        if let Effect::Remove(container) = &effect {
+            let number = self.number(*container);
+            assert!(!self.running.contains_key(&number), "the directory of a container that runs is removed");
+            assert!(self.removed.insert(*container), "a directory is removed twice");
+        }
+        if let Effect::Send(message) = &effect
+            && let AgentReport::Register(register) = &message.report
+        {
+            self.incarnation = Some(register.incarnation);
+            self.last_registration = Some((**register).clone());
+        }
+        self.show(&effect)
+    }
+
+    pub(crate) fn order(&self, order: AgentOrder) -> Event {
+        Event::Received(Box::new(ToAgent { session: self.session, order }))
+    }
+
+    pub(crate) fn launches(&self, n: u64, task: &str, each: &str) -> Event {
+        self.launches_at(n, 1, spec(task, each))
+    }
+
+    pub(crate) fn launches_at(&self, n: u64, epoch: u64, task: TaskSpec) -> Event {
+        let launch = Launch { launch: launch_id(n), framework: FRAMEWORK, epoch: Epoch(epoch), role: Role::default(), task };
+        self.order(AgentOrder::Launch(Box::new(launch)))
+    }
+
+    pub(crate) fn kills(&self, n: u64, grace: Option<u64>) -> Event {
+        let grace = grace.map(Duration::from_secs);
+        self.order(AgentOrder::Kill(KillOrder { launch: launch_id(n), grace }))
+    }
+
+    pub(crate) fn acknowledges(&self, n: u64) -> Event {
+        self.order(AgentOrder::Acknowledged(FactId { incarnation: self.incarnation.unwrap(), n }))
+    }
+
+    pub(crate) fn resends(&self) -> Event {
+        self.order(AgentOrder::Resend(FRAMEWORK))
+    }
+
+    pub(crate) fn started(&self, number: usize) -> Event {
+        Event::ContainerStarted { container: self.container(number) }
+    }
+
+    pub(crate) fn ended(&self, number: usize, exit: Exit) -> Event {
+        Event::ContainerEnded { container: self.container(number), record: Some(ExitRecord { exit, usage: Usage::default() }) }
+    }
+
+    /// The container of this number; one that never was, if there are not as many.
+    pub(crate) fn container(&self, number: usize) -> ContainerId {
+        let plan = number.checked_sub(1).and_then(|at| self.plans.get(at));
+        plan.map_or(ContainerId::from_bytes([0; 16]), |plan| plan.container)
+    }
+
+    fn number(&self, container: ContainerId) -> usize {
+        self.plans.iter().position(|plan| plan.container == container).map_or(0, |at| at + 1)
+    }
+
+    /// An agent with task `t` of launch 1 running in container 1, and the fact of it acknowledged.
+    pub(crate) fn with_task(spec: TaskSpec) -> Self {
+        let mut world = Self::began().registered();
+        let event = world.launches_at(1, 1, spec);
+        world.run(event);
+        world.run(world.started(1));
+        world.run(world.acknowledges(1));
+        world
+    }
+}
+
+pub(crate) fn resources(text: &str) -> Resources {
+    Resources::parse(text).unwrap()
+}
+
+pub(crate) fn spec(task: &str, each: &str) -> TaskSpec {
+    TaskSpec::new(TaskId::new(task).unwrap(), Command::shell("true"), resources(each))
+}
+
+pub(crate) fn launch_id(n: u64) -> LaunchId {
+    LaunchId { term: Term(1), n }
+}
+
+pub(crate) fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}

@@ -1,0 +1,26 @@
+//! The agent's shell against a real master: registration, real tasks and their output, logs, stopping, and emulated agents.
+//!
+//! Without libtest, because this program is also the launcher of the agents that it runs, and libtest would start threads first.
+//! Every test has a master and directories of its own, and waits for conditions, never for time.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says by a panic that it failed, and its harness prints")]
+
+mod emulated;
+mod harness;
+mod life;
+mod peers;
+mod tasks;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    meros_agent::dispatch_if_launcher();
+    if let Some(code) = peers::dispatch_if_agent() {
+        return code;
+    }
+    let mut tests = harness::Tests::default();
+    emulated::add(&mut tests);
+    life::add(&mut tests);
+    tasks::add(&mut tests);
+    tests.run()
+}

@@ -1,0 +1,98 @@
+//! What is typed wrongly is one clear line and exit code 2, and help teaches.
+
+#![allow(clippy::unwrap_used, reason = "a test says by a panic that it failed")]
+
+mod support;
+
+use support::{folder, meros, run, text};
+
+/// One line on standard error with all of these words, nothing on standard output, exit code 2.
+#[track_caller]
+fn refused(variables: &[(&str, &str)], arguments: &[&str], words: &[&str]) {
+    let home = folder();
+    let output = meros(home.path()).envs(variables.iter().copied()).args(arguments).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert_eq!((said.lines().count(), output.stdout.len()), (1, 0), "{said}");
+    assert!(said.starts_with("meros: "), "{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+}
+
+#[test]
+fn a_bad_flag_is_named_with_what_to_write_instead() {
+    refused(&[], &["agent", "--resources", "mem:8"], &["--resources", "8MiB or 8GiB"]);
+    refused(&[], &["agent", "--attributes", "rack"], &["--attributes", "rack:a"]);
+    refused(&[], &["agent", "--task-uids", "0-9"], &["--task-uids", "root"]);
+    refused(&[], &["agent", "--isolation", "strong"], &["--isolation", "auto, cgroup, plain"]);
+    refused(&[], &["agent", "--mastr", "a:1"], &["--mastr", "--master"]);
+    refused(&[], &["master", "--heartbeat", "5"], &["--heartbeat", "5s"]);
+    refused(&[], &["master", "--listen", "localhost"], &["--listen", "127.0.0.1:5050"]);
+    refused(&[], &["master", "--weight", "batch"], &["--weight", "batch=3"]);
+    refused(&[], &["master", "--heartbeat", "9s", "--unreachable-after", "8s"], &["--unreachable-after", "--heartbeat"]);
+    refused(&[], &["run", "--cpus", "many", "--", "true"], &["--cpus", "0.5"]);
+    refused(&[], &["run", "--mem", "64", "--", "true"], &["--mem", "64MiB"]);
+    refused(&[], &["run", "--role", "a//b", "--", "true"], &["--role"]);
+    refused(&[], &["run", "--cpus"], &["--cpus"]);
+    refused(&[], &["kill", "a b"], &["TASK", "space"]);
+    refused(&[], &["status", "--log-level", "a=b=c"], &["--log-level", "debug"]);
+}
+
+#[test]
+fn a_bad_variable_is_named_as_such() {
+    refused(&[("MEROS_RESOURCES", "cpus:x")], &["agent"], &["variable MEROS_RESOURCES", "cpus:x"]);
+    refused(&[("MEROS_MASTER", "http://a")], &["status"], &["variable MEROS_MASTER", "HOST:PORT"]);
+    refused(&[("MEROS_DESTROY_ON_EXIT", "perhaps")], &["master"], &["variable MEROS_DESTROY_ON_EXIT"]);
+    refused(&[("MEROS_LOG", "a=b=c")], &["status"], &["variable MEROS_LOG"]);
+}
+
+#[test]
+fn a_flag_goes_before_its_variable() {
+    refused(&[("MEROS_RESOURCES", "cpus:1")], &["agent", "--resources=mem:8"], &["--resources", "MiB"]);
+}
+
+#[test]
+fn what_is_missing_or_unknown_is_named() {
+    refused(&[], &[], &["a command is missing", "meros --help"]);
+    refused(&[], &["agnt"], &["agnt", "agent"]);
+    refused(&[], &["run"], &["COMMAND", "meros run --help"]);
+    refused(&[], &["status", "nodes"], &["nodes", "agents, frameworks, tasks, offers"]);
+    refused(&[], &["batch", "does-not-exist.txt"], &["does-not-exist.txt"]);
+    refused(&[], &["batch", "/dev/null"], &["no command"]);
+}
+
+#[test]
+fn help_teaches() {
+    let whole = text(&run(&["--help"]).stdout);
+    for word in
+        ["Examples:", "Exit codes:", "MEROS_LOG", "master", "agent", "local", "run", "batch", "status", "kill", "simulate", "demo"]
+    {
+        assert!(whole.contains(word), "no {word:?} in: {whole}");
+    }
+    for command in ["master", "agent", "local", "run", "batch", "status", "kill", "simulate"] {
+        let output = run(&[command, "--help"]);
+        let help = text(&output.stdout);
+        assert!(output.status.success());
+        assert!(help.contains("Example") && help.contains(&format!("meros {command}")), "{help}");
+    }
+    let agent = text(&run(&["agent", "--help"]).stdout);
+    for word in ["MEROS_RESOURCES", "ports:[31000-32000]", "[default: 127.0.0.1:5050]", "rack:a", "auto", "cgroup", "plain"] {
+        assert!(agent.contains(word), "no {word:?} in: {agent}");
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let output = run(&["--version"]);
+    assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), format!("meros {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn shells_get_their_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell]);
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("simulate"), "{shell}");
+    }
+}

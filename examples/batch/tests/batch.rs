@@ -1,0 +1,241 @@
+//! A batch in its session, without a network: what it launches on which offer, and what it makes of the ends of its tasks.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test says by a panic that it failed, and by its name what it shows")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use meros_batch::{Batch, Item, LOSSES_MAX, Progress, Status};
+use meros_session::{Effect, Event, Host, Identity};
+use meros_types::*;
+
+/// A batch and its master's side.
+struct Run {
+    host: Host<Batch>,
+    now: Now,
+    offers: u64,
+    /// What it wanted last.
+    demand: Demand,
+    killed: Vec<TaskId>,
+    over: bool,
+}
+
+const SESSION: SessionId = SessionId { term: Term(1), n: 1 };
+
+impl Run {
+    fn new(batch: Batch) -> Self {
+        let host = Host::new(Identity::new("batch"), 1, batch);
+        let mut run = Self { host, now: Now::default(), offers: 0, demand: Demand::nothing(), killed: Vec::new(), over: false };
+        run.event(Event::TimePassed);
+        run.event(Event::Connected);
+        let framework = FrameworkId::from_bytes([1; 16]);
+        run.hear(FrameworkEvent::Subscribed(Subscribed { framework, epoch: Epoch(1), heartbeat: Duration::from_secs(3_600) }));
+        run
+    }
+
+    /// One batch; returns what was launched.
+    fn event(&mut self, event: Event<Batch>) -> Vec<TaskSpec> {
+        let mut effects = Vec::new();
+        self.host.handle(self.now, event, &mut effects);
+        self.host.flush(self.now, &mut effects);
+        self.host.check();
+        let sent = effects.into_iter().filter_map(|effect| if let Effect::Send(message) = effect { Some(message) } else { None });
+        let mut launched = Vec::new();
+        for call in sent.flat_map(|message| message.calls) {
+            match call {
+                Call::Demand(call) => self.demand = call.demand,
+                Call::Kill(call) => self.killed.push(call.task),
+                Call::Teardown => self.over = true,
+                Call::Accept(accept) => {
+                    for operation in accept.groups.into_iter().flat_map(|group| group.operations) {
+                        let Operation::Launch(tasks) = operation else { panic!() };
+                        launched.extend(tasks);
+                    }
+                }
+                _ => {}
+            }
+        }
+        launched
+    }
+
+    fn hear(&mut self, event: FrameworkEvent) -> Vec<TaskSpec> {
+        self.event(Event::Received(ToFramework { session: SESSION, event }))
+    }
+
+    fn offer(&mut self, resources: &str) -> Vec<TaskSpec> {
+        self.offers += 1;
+        let agent = OfferedAgent { id: AgentId::from_bytes([2; 16]), hostname: "host".into(), attributes: Attributes::default() };
+        let (id, agent, resources) = (OfferId(self.offers), Arc::new(agent), Resources::parse(resources).unwrap());
+        let offer = Offer { id, role: Role::default(), agent, resources, lease: Duration::from_secs(30) };
+        self.hear(FrameworkEvent::Offers(vec![offer]))
+    }
+
+    /// A view is as good as a fact for the batch.
+    fn update(&mut self, task: &TaskSpec, state: TaskState) {
+        let update = TaskUpdate::new(task.id.clone(), state, Source::Master, Reason::Exited, state.as_str(), WallTime(5));
+        assert_eq!(self.hear(FrameworkEvent::Update(Box::new(update))), []);
+    }
+
+    fn batch(&self) -> &Batch {
+        self.host.scheduler()
+    }
+}
+
+fn names(tasks: &[TaskSpec]) -> Vec<&str> {
+    tasks.iter().map(|task| task.name.as_str()).collect()
+}
+
+#[test]
+fn forty_trivial_commands_run_to_their_end() {
+    let mut run = Run::new(Batch::new(40));
+    assert_eq!(run.demand.shapes[0].copies, Some(40));
+    while !run.over {
+        let launched = run.offer("cpus:1;mem:1GiB");
+        assert_eq!(launched.len(), 10);
+        launched.iter().for_each(|task| run.update(task, TaskState::Finished));
+    }
+    assert_eq!(run.batch().progress(), Progress { items: 40, done: 40, ..Progress::default() });
+    assert!(run.batch().is_over());
+}
+
+#[test]
+fn the_demand_is_what_is_still_to_launch() {
+    let mut run = Run::new(Batch::new(3).parallel(2));
+    assert_eq!(run.demand.shapes[0].copies, Some(2));
+    let launched = run.offer("cpus:4;mem:1GiB");
+    assert_eq!((names(&launched), run.demand.is_nothing()), (vec!["true-1", "true-2"], true));
+    run.update(&launched[0], TaskState::Finished);
+    assert_eq!(run.demand.shapes[0].copies, Some(1));
+    assert_eq!(names(&run.offer("cpus:4;mem:1GiB")), ["true-3"]);
+}
+
+#[test]
+fn each_kind_of_command_has_its_shape_and_takes_the_offers_that_fit() {
+    let mut large = Item::shell("large");
+    large.resources = Resources::parse("cpus:2;mem:1GiB").unwrap();
+    let mut run = Run::new(Batch::from_items(vec![large, Item::shell("small"), Item::shell("small too")]));
+    let copies: Vec<_> = run.demand.shapes.iter().map(|shape| shape.copies).collect();
+    assert_eq!(copies, [Some(1), Some(2)]);
+    assert_eq!(names(&run.offer("cpus:0.1;mem:1GiB")), ["small"]);
+    assert_eq!(names(&run.offer("cpus:3;mem:2GiB")), ["large", "small too"]);
+}
+
+#[test]
+fn a_failed_command_is_tried_again_under_its_name() {
+    let mut item = Item::shell("false");
+    item.retries = 1;
+    let mut run = Run::new(Batch::from_items(vec![item]));
+    let first = run.offer("cpus:1;mem:1GiB");
+    run.update(&first[0], TaskState::Failed);
+    assert_eq!((run.batch().progress().waiting, run.over), (1, false));
+    let second = run.offer("cpus:1;mem:1GiB");
+    assert_eq!(names(&second), ["false"]);
+    assert_ne!(first[0].id, second[0].id);
+    run.update(&second[0], TaskState::Failed);
+    assert!(run.over);
+    let record = &run.batch().records()[0];
+    assert_eq!((record.status, record.attempts, record.failures), (Status::Failed, 2, 2));
+    assert_eq!((record.task.as_ref(), record.hostname.as_deref()), (Some(&second[0].id), Some("host")));
+    assert_eq!((record.message.as_str(), record.ended), ("FAILED", Some(WallTime(5))));
+}
+
+#[test]
+fn a_refused_command_is_not_tried_again() {
+    let mut run = Run::new(Batch::new(1));
+    let launched = run.offer("cpus:1;mem:1GiB");
+    run.update(&launched[0], TaskState::Error);
+    assert_eq!((run.batch().failed, run.over), (1, true));
+}
+
+#[test]
+fn a_command_that_is_none_fails_without_a_launch() {
+    let mut run = Run::new(Batch::from_items(vec![Item::shell("a\0b")]));
+    assert_eq!(run.offer("cpus:1;mem:1GiB"), []);
+    assert_eq!((run.batch().failed, run.over), (1, true));
+    assert!(run.batch().records()[0].message.contains("NUL"));
+}
+
+#[test]
+fn a_lost_attempt_costs_no_retry() {
+    for state in [TaskState::Dropped, TaskState::Gone, TaskState::GoneByOperator, TaskState::Unreachable] {
+        let mut run = Run::new(Batch::from_commands(["true"]));
+        let lost = run.offer("cpus:1;mem:1GiB");
+        run.update(&lost[0], state);
+        let again = run.offer("cpus:1;mem:1GiB");
+        run.update(&again[0], TaskState::Finished);
+        let record = &run.batch().records()[0];
+        assert_eq!((run.batch().done, record.attempts, record.losses, record.failures), (1, 2, 1, 0), "{state}");
+    }
+}
+
+#[test]
+fn losses_have_an_end() {
+    let mut run = Run::new(Batch::from_commands(["true"]));
+    for _ in 0..LOSSES_MAX {
+        let launched = run.offer("cpus:1;mem:1GiB");
+        run.update(&launched[0], TaskState::Dropped);
+    }
+    assert_eq!((run.batch().failed, run.over), (1, true));
+}
+
+#[test]
+fn an_attempt_that_comes_back_is_killed_and_doesn_t_count() {
+    let mut run = Run::new(Batch::new(1));
+    let lost = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.update(&lost, TaskState::Unreachable);
+    assert_eq!(run.killed, std::slice::from_ref(&lost.id));
+    let again = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.update(&lost, TaskState::Running);
+    run.update(&lost, TaskState::Killed);
+    assert_eq!(run.batch().progress(), Progress { items: 1, live: 1, ..Progress::default() });
+    run.update(&again, TaskState::Finished);
+    assert_eq!((run.batch().done, run.batch().killed), (1, 0));
+}
+
+#[test]
+fn an_attempt_that_nobody_knows_is_given_up_after_a_minute() {
+    let mut run = Run::new(Batch::new(1));
+    let first = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.update(&first, TaskState::Running);
+    let wait = |run: &mut Run, seconds| {
+        run.now.mono = run.now.mono.after(Duration::from_secs(seconds));
+        run.event(Event::TimePassed);
+        // Whatever the silence of this master led to.
+        run.batch().progress().waiting
+    };
+    run.update(&first, TaskState::Unknown);
+    assert_eq!(wait(&mut run, 20), 0);
+    run.update(&first, TaskState::Running);
+    run.update(&first, TaskState::Unknown);
+    assert_eq!(wait(&mut run, 59), 0);
+    assert_eq!(wait(&mut run, 1), 1);
+    let again = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.update(&again, TaskState::Finished);
+    assert_eq!((run.batch().done, run.batch().records()[0].losses), (1, 1));
+}
+
+#[test]
+fn a_command_is_killed_when_it_said_so() {
+    let mut item = Item::shell("sleep 1000");
+    item.kill_after = Some(Duration::from_secs(2));
+    let mut run = Run::new(Batch::from_items(vec![item]));
+    let task = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.update(&task, TaskState::Running);
+    run.update(&task, TaskState::Unreachable);
+    let task = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.killed.clear();
+    run.now.mono = run.now.mono.after(Duration::from_secs(1));
+    run.update(&task, TaskState::Running);
+    run.now.mono = run.now.mono.after(Duration::from_secs(2));
+    run.event(Event::TimePassed);
+    assert_eq!(run.killed.last(), Some(&task.id));
+    run.update(&task, TaskState::Killing);
+    run.update(&task, TaskState::Killed);
+    assert_eq!((run.batch().killed, run.over), (1, true));
+    assert_eq!(run.batch().records()[0].status, Status::Killed);
+}
+
+#[test]
+fn an_empty_batch_is_over_at_once() {
+    assert!(Run::new(Batch::new(0)).over);
+}

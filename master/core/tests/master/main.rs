@@ -1,0 +1,20 @@
+//! A master, event by event, in memory. Each file has one topic; `harness` is what they share.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test says by a panic that it failed, and by its name what it shows")]
+
+mod accepting;
+mod agent_loss;
+mod allocating;
+mod any_order;
+mod facts;
+mod failover;
+mod filtering;
+mod harness;
+mod killing;
+mod limits;
+mod registering;
+mod replacing;
+mod requests;
+mod sharing;
+mod silence;
+mod subscribing;

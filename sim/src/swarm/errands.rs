@@ -1,0 +1,200 @@
+//! The swarm's scheduler: errands to run to their ends, with every habit that a scheduler may have. It holds offers, declines
+//! them, kills its own tasks, asks again, changes its mind. All chance comes from the context.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use meros_session::{Context, Offer, Scheduler, TimerId};
+use meros_types::{Command, Demand, OfferId, Resources, Role, Shape, TaskId, TaskSpec, TaskState, TaskUpdate};
+
+use crate::Random;
+
+const MIB: u64 = 1 << 20;
+/// How often an errand whose tasks fail is tried.
+const ATTEMPTS_MAX: u32 = 5;
+/// From SIGTERM to SIGKILL.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+/// The longest wait before a kill or another habit strikes.
+const WHIM_MAX_MS: u64 = 8_000;
+
+/// What a framework has to do, and its habits, as chances in a thousand.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) errands: Vec<Errand>,
+    holds: u64,
+    declines: u64,
+    kills: u64,
+    whims: u64,
+    /// Whether it asks for whatever there is rather than for what it needs.
+    greedy: bool,
+}
+
+/// Something to run to its end.
+#[derive(Clone, Debug)]
+pub(super) struct Errand {
+    shape: Shape,
+    attempts: u32,
+}
+
+impl Plan {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        let most = if random.chance(100) { 200 } else { 30 };
+        let errands = (0..random.range(1, most)).map(|_| Errand { shape: shape(random), attempts: 0 }).collect();
+        let mut habit = |most: u64| if random.chance(400) { random.range(1, most) } else { 0 };
+        let (holds, declines, kills, whims) = (habit(500), habit(300), habit(400), habit(1_000));
+        Self { errands, holds, declines, kills, whims, greedy: random.chance(150) }
+    }
+}
+
+fn shape(random: &mut Random) -> Shape {
+    let resources = Resources::none().with_cpu_milli(random.range(1, 20) * 100).with_memory_bytes(random.range(1, 32) * 64 * MIB);
+    Shape { resources, any_ports: if random.chance(200) { random.range(1, 2) as u32 } else { 0 }, copies: Some(1) }
+}
+
+/// The scheduler.
+#[derive(Debug)]
+pub(super) struct Errands {
+    plan: Plan,
+    waiting: Vec<Errand>,
+    live: BTreeMap<TaskId, Errand>,
+    whims: BTreeMap<TimerId, Whim>,
+    calm: bool,
+}
+
+/// What it feels like when a timer comes.
+#[derive(Clone, Debug)]
+enum Whim {
+    Kill(TaskId),
+    UseHeld(OfferId),
+    Revive,
+    Reconcile,
+}
+
+impl Errands {
+    pub(super) fn new(plan: Plan) -> Self {
+        Self { waiting: plan.errands.clone(), plan, live: BTreeMap::new(), whims: BTreeMap::new(), calm: false }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.left() == 0
+    }
+
+    pub(super) fn left(&self) -> usize {
+        self.waiting.len() + self.live.len()
+    }
+
+    /// No habits any more; what still runs from wilder times is ended and tried again.
+    pub(super) fn calm_down(&mut self, cx: &mut Context) {
+        self.calm = true;
+        let tasks: Vec<TaskId> = cx.tasks().map(|(task, _)| task.clone()).collect();
+        for task in tasks {
+            cx.kill_within(&task, Duration::from_secs(1));
+        }
+    }
+
+    fn feels_like(&self, per_mille: u64, cx: &mut Context) -> bool {
+        !self.calm && cx.random_u64() % 1_000 < per_mille
+    }
+
+    fn later(&mut self, whim: Whim, cx: &mut Context) {
+        let wait = Duration::from_millis(cx.random_u64() % WHIM_MAX_MS);
+        self.whims.insert(cx.after(wait), whim);
+    }
+
+    fn use_offer(&mut self, offer: &mut Offer, cx: &mut Context) {
+        while let Some(at) = self.waiting.iter().position(|errand| errand.shape.fits(offer.resources())) {
+            let errand = self.waiting.swap_remove(at);
+            let id = cx.new_task_id();
+            launch(&errand, id.clone(), offer);
+            if self.feels_like(self.plan.kills, cx) {
+                self.later(Whim::Kill(id.clone()), cx);
+            }
+            self.live.insert(id, errand);
+            if self.feels_like(self.plan.declines, cx) {
+                return;
+            }
+        }
+    }
+
+    /// Launches one errand on an offer that was held, or lets it go.
+    fn use_held(&mut self, id: OfferId, cx: &mut Context) {
+        let task = cx.new_task_id();
+        let Some(offer) = cx.held(id) else { return };
+        match self.waiting.iter().position(|errand| errand.shape.fits(offer.resources())) {
+            Some(at) => {
+                let errand = self.waiting.swap_remove(at);
+                launch(&errand, task.clone(), offer);
+                self.live.insert(task, errand);
+            }
+            None => offer.decline(),
+        }
+    }
+
+    /// The task is over, or may be: its errand is done, or has to be tried again.
+    fn settle(&mut self, mut errand: Errand, state: TaskState) {
+        errand.attempts += u32::from(state == TaskState::Failed);
+        let done = state == TaskState::Finished || errand.attempts >= ATTEMPTS_MAX;
+        if !done {
+            self.waiting.push(errand);
+        }
+    }
+}
+
+fn launch(errand: &Errand, id: TaskId, offer: &mut Offer) {
+    let resources = errand.shape.take(offer.resources(), 1);
+    let task = TaskSpec { kill_grace: Some(KILL_GRACE), ..TaskSpec::new(id, Command::shell("true"), resources) };
+    offer.launch(task).expect("what fits can be launched");
+}
+
+impl Scheduler for Errands {
+    fn offers(&mut self, offers: &mut [Offer], cx: &mut Context) {
+        for offer in offers {
+            if self.feels_like(self.plan.holds, cx) {
+                cx.hold(offer);
+                self.later(Whim::UseHeld(offer.id()), cx);
+            } else if self.feels_like(self.plan.declines, cx) {
+                offer.decline_for(Duration::from_millis(cx.random_u64() % WHIM_MAX_MS));
+            } else {
+                self.use_offer(offer, cx);
+            }
+        }
+    }
+
+    fn update(&mut self, update: &TaskUpdate, cx: &mut Context) {
+        let lost = matches!(update.state, TaskState::Unreachable | TaskState::Gone);
+        if !update.state.is_terminal() && !lost {
+            if self.feels_like(self.plan.whims, cx) {
+                let whim = if cx.random_u64() % 2 == 0 { Whim::Revive } else { Whim::Reconcile };
+                self.later(whim, cx);
+            }
+            return;
+        }
+        // It may come back, and is not wanted then.
+        cx.kill(&update.task);
+        if let Some(errand) = self.live.remove(&update.task) {
+            self.settle(errand, update.state);
+        }
+    }
+
+    fn demand(&self, _: &Role) -> Demand {
+        if self.waiting.is_empty() {
+            return Demand::nothing();
+        }
+        if self.plan.greedy {
+            return Demand::anything();
+        }
+        Demand { shapes: self.waiting.iter().take(meros_types::SHAPES_MAX).map(|errand| errand.shape.clone()).collect() }
+    }
+
+    fn timer(&mut self, timer: TimerId, cx: &mut Context) {
+        match self.whims.remove(&timer) {
+            Some(Whim::Kill(task)) => {
+                cx.kill(&task);
+            }
+            Some(Whim::Revive) => cx.revive(),
+            Some(Whim::Reconcile) => cx.reconcile(),
+            Some(Whim::UseHeld(id)) => self.use_held(id, cx),
+            None => {}
+        }
+    }
+}

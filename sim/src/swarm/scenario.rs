@@ -1,0 +1,167 @@
+//! What a seed draws: the cluster, its network, what runs on it and what breaks. Each kind of fault and of misbehaviour is in or
+//! out as a whole, so that scenarios differ in kind and not only in luck.
+
+use std::fmt;
+use std::time::Duration;
+
+use meros_master_core::MasterConfig;
+use meros_types::{Exit, Ports, Resources, Term};
+
+use super::errands::Plan;
+use crate::{Checks, Ending, OnTerminate, Outcome, Random};
+
+const MIB: u64 = 1 << 20;
+
+/// About how many faults strike in a safety phase, as long as that keeps within the following bounds.
+const FAULTS_MEAN: u32 = 100;
+/// The shortest safety phase: long enough for a few launches.
+const SAFETY_MIN: Duration = Duration::from_secs(5);
+/// The longest: long enough for agents to be lost, and for frameworks to be removed.
+const SAFETY_MAX: Duration = Duration::from_secs(120);
+
+/// Something that breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    AgentDies,
+    AgentReboots,
+    AgentStreamBreaks,
+    AgentIsCutOff,
+    FrameworkStreamBreaks,
+    FrameworkIsCutOff,
+    FrameworkDies,
+}
+
+const FAULTS: [FaultKind; 7] = [
+    FaultKind::AgentDies,
+    FaultKind::AgentReboots,
+    FaultKind::AgentStreamBreaks,
+    FaultKind::AgentIsCutOff,
+    FaultKind::FrameworkStreamBreaks,
+    FaultKind::FrameworkIsCutOff,
+    FaultKind::FrameworkDies,
+];
+
+/// A whole scenario.
+#[derive(Clone, Debug)]
+pub(super) struct Scenario {
+    pub(super) agents: Vec<Resources>,
+    pub(super) frameworks: Vec<Plan>,
+    pub(super) mix: Mix,
+    pub(super) latency_max: Duration,
+    pub(super) turn_max: Duration,
+    pub(super) master: MasterConfig,
+    /// How long the safety phase takes.
+    pub(super) safety: Duration,
+    /// How long it is from one fault to the next, on average.
+    pub(super) fault_every: Duration,
+    pub(super) checks: Checks,
+    /// The kinds of faults that there are.
+    pub(super) faults: Vec<FaultKind>,
+}
+
+impl Scenario {
+    pub(super) fn draw(random: &mut Random) -> Self {
+        let most = if random.chance(100) { 40 } else { 6 };
+        let agents = (0..random.range(1, most)).map(|_| agent(random)).collect();
+        let frameworks = (0..random.range(1, 4)).map(|_| Plan::draw(random)).collect();
+        let fault_every = Duration::from_millis(*random.pick(&[5, 50, 500, 2_000, 10_000]).unwrap_or(&500));
+        let latency_max_ms = *random.pick(&[1, 2, 20, 300]).unwrap_or(&1);
+        Self {
+            agents,
+            frameworks,
+            mix: Mix::draw(random),
+            latency_max: Duration::from_millis(latency_max_ms),
+            turn_max: Duration::from_micros(*random.pick(&[1, 200, 20_000]).unwrap_or(&1)),
+            master: master(random),
+            safety: (fault_every * FAULTS_MEAN).clamp(SAFETY_MIN, SAFETY_MAX),
+            fault_every,
+            checks: if random.chance(500) { Checks::EveryStep } else { Checks::Amortised },
+            faults: FAULTS.into_iter().filter(|_| random.chance(500)).collect(),
+        }
+    }
+}
+
+/// At least large enough for every errand.
+fn agent(random: &mut Random) -> Resources {
+    let resources = Resources::none().with_cpu_milli(random.range(2_000, 8_000)).with_memory_bytes(random.range(2_048, 8_192) * MIB);
+    resources.with_ports(Ports::from_ranges([(31_000, 31_000 + random.range(3, 12) as u16)]))
+}
+
+fn master(random: &mut Random) -> MasterConfig {
+    MasterConfig {
+        offer_lease: Duration::from_secs(*random.pick(&[1, 5, 30]).unwrap_or(&30)),
+        ephemeral_timeout: Duration::from_secs(*random.pick(&[5, 60]).unwrap_or(&60)),
+        unreachable_after: Duration::from_secs(*random.pick(&[12, 30]).unwrap_or(&30)),
+        ..MasterConfig::new(Term(1), 0)
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (agents, frameworks) = (self.agents.len(), self.frameworks.len());
+        let errands: usize = self.frameworks.iter().map(|plan| plan.errands.len()).sum();
+        write!(f, "{agents} agents, {frameworks} frameworks with {errands} errands, {:?} every {:?}", self.faults, self.fault_every)
+    }
+}
+
+/// What commands do in the safety phase, as chances in a thousand; the rest run and exit with 0.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mix {
+    fails: u64,
+    signalled: u64,
+    out_of_memory: u64,
+    no_program: u64,
+    no_container: u64,
+    runs_on: u64,
+    ignores_terminate: u64,
+    handles_terminate: u64,
+    leaves_children: u64,
+    unkillable: u64,
+    run_max: Duration,
+}
+
+impl Mix {
+    fn draw(random: &mut Random) -> Self {
+        let mut kind = |most: u64| if random.chance(400) { random.range(1, most) } else { 0 };
+        Self {
+            fails: kind(300),
+            signalled: kind(100),
+            out_of_memory: kind(200),
+            no_program: kind(200),
+            no_container: kind(200),
+            runs_on: kind(300),
+            ignores_terminate: kind(500),
+            handles_terminate: kind(500),
+            leaves_children: kind(500),
+            unkillable: kind(300),
+            run_max: Duration::from_millis(*random.pick(&[5, 1_000, 20_000]).unwrap_or(&1)),
+        }
+    }
+
+    pub(super) fn outcome(&self, random: &mut Random) -> Outcome {
+        let mut outcome = Outcome::exits(0, random.duration(Duration::ZERO, self.run_max));
+        if random.chance(self.fails) {
+            outcome.ending = Ending::Exit(Exit::Code(1));
+        } else if random.chance(self.signalled) {
+            outcome.ending = Ending::Exit(Exit::Signal(11));
+        } else if random.chance(self.out_of_memory) {
+            outcome.ending = Ending::OutOfMemory;
+        } else if random.chance(self.no_program) {
+            outcome.ending = Ending::NoProgram;
+        } else if random.chance(self.no_container) {
+            outcome.ending = Ending::NoContainer;
+        } else if random.chance(self.runs_on) {
+            outcome.after = Outcome::runs_for_ever().after;
+        }
+        if random.chance(self.ignores_terminate) {
+            outcome.on_terminate = OnTerminate::Ignores;
+        } else if random.chance(self.handles_terminate) {
+            outcome.on_terminate = OnTerminate::Exits(0);
+        }
+        outcome.leaves_children = random.chance(self.leaves_children);
+        if random.chance(self.unkillable) {
+            outcome.unkillable = random.duration(Duration::ZERO, Duration::from_secs(20));
+        }
+        outcome
+    }
+}
