@@ -33,7 +33,7 @@ const LOG_TAIL_BYTES: u64 = 4 << 10;
 const UIDS_FIRST: u32 = 1_000_000_000;
 /// How many users each agent has.
 const UIDS_EACH: u32 = 4_096;
-/// How many clusters have ranges of their own: three thousand million users in all.
+/// How many clusters have ranges of their own: with these, all users are below 2^32.
 const UIDS_CLUSTERS: u32 = 10_000;
 /// How many agents one command starts at the most.
 pub(crate) const AGENTS_MAX: u32 = 64;

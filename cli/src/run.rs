@@ -55,6 +55,10 @@ pub(crate) async fn run(arguments: RunArgs) -> Result<u8, Error> {
     let ended = framework::end(&handle, &mut running).await;
     let end = end?;
     ended.map_or_else(|error| output::note(format!("meros: {error}")), drop);
+    if matches!(end.reason, Reason::Signaled | Reason::KillRequested) {
+        // A code above 128 alone would leave the user to guess which signal that was, and whose.
+        output::note(format!("meros: {}: {}", end.state, end.message));
+    }
     exit_code(&end)
 }
 
@@ -233,9 +237,6 @@ fn never_started(update: &TaskUpdate) -> bool {
 fn exit_code(end: &TaskUpdate) -> Result<u8, Error> {
     match (end.reason, end.exit) {
         (Reason::Exited | Reason::Signaled | Reason::KillRequested, Some(exit)) => {
-            if end.reason != Reason::Exited {
-                output::note(format!("meros: {}: {}", end.state, end.message));
-            }
             Ok(u8::try_from(exit.shell_code()).unwrap_or(u8::MAX))
         }
         (reason, _) => Err(Error::Outcome(format!("the task ended {}, {reason}: {}", end.state, end.message))),

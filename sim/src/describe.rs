@@ -1,7 +1,7 @@
 //! Messages as a person reads them in the event log: one line, with every id that matters.
 
 use meros_types::{
-    AgentOrder, AgentReport, Call, FrameworkEvent, FromAgent, FromFramework, Operation, SessionId, ToAgent, ToFramework, TaskUpdate,
+    AgentOrder, AgentReport, Call, FrameworkEvent, FromAgent, FromFramework, Operation, SessionId, TaskUpdate, ToAgent, ToFramework,
 };
 
 pub(crate) fn from_framework(message: &FromFramework) -> String {

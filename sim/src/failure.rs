@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use meros_types::Time;
 
+use crate::log::tail;
+
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{invariant}: {message}")]
@@ -55,8 +57,6 @@ pub struct Failure {
     pub seed: u64,
     /// The virtual time.
     pub at: Time,
-    /// The last events.
-    pub tail: String,
     /// How to run it again.
     pub reproduce: String,
     /// Everything that happened until then.
@@ -64,6 +64,11 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The last events.
+    pub fn tail(&self) -> &str {
+        tail(&self.log)
+    }
+
     /// The name of the broken invariant, when one was broken.
     pub fn invariant(&self) -> Option<&'static str> {
         match &self.kind {
@@ -77,8 +82,8 @@ impl std::error::Error for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, seed, at, tail, reproduce, .. } = self;
-        writeln!(f, "the last events:\n{tail}")?;
+        let Self { kind, seed, at, reproduce, .. } = self;
+        writeln!(f, "the last events:\n{}", self.tail())?;
         writeln!(f, "seed {seed}, virtual time {at} s: {kind}")?;
         write!(f, "reproduce: {reproduce}")
     }

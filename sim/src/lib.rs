@@ -48,4 +48,4 @@ pub use outcome::{Ending, OnTerminate, Outcome};
 pub use random::Random;
 pub use simulate::{Report, SimulateOptions, simulate};
 pub use swarm::{Swarm, SwarmReport};
-pub use twice::deterministic;
+pub use twice::{deterministic, divergence};

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use meros_types::Time;
 
 /// How many lines a failure shows.
-pub(crate) const TAIL_LINES: usize = 50;
+const TAIL_LINES: usize = 50;
 /// How much of the log is kept. Past it the older half goes: a run that long is looked at from its end.
 const LOG_BYTES_MAX: usize = 512 << 20;
 
@@ -30,18 +30,18 @@ impl Log {
         &self.text
     }
 
-    /// The last lines.
-    pub(crate) fn tail(&self) -> &str {
-        let newlines = self.text.rmatch_indices('\n');
-        let start = newlines.map(|(at, _)| at + 1).nth(TAIL_LINES).unwrap_or(0);
-        &self.text[start..]
-    }
-
     fn forget_older_half(&mut self) {
         let half = self.text.floor_char_boundary(self.text.len() / 2);
         let line = self.text[half..].find('\n').map_or(self.text.len(), |at| half + at + 1);
         self.text.drain(..line);
     }
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(text: &str) -> &str {
+    let newlines = text.rmatch_indices('\n');
+    let start = newlines.map(|(at, _)| at + 1).nth(TAIL_LINES).unwrap_or(0);
+    &text[start..]
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
         for n in 0..60_u64 {
             log.line(Time(n), "a", format_args!("{n}"));
         }
-        let lines: Vec<&str> = log.tail().lines().collect();
+        let lines: Vec<&str> = tail(log.text()).lines().collect();
         assert_eq!(lines.len(), TAIL_LINES);
         assert!(lines[0].ends_with(" a 10") && lines[49].ends_with(" a 59"));
         assert_eq!(log.text().lines().count(), 60);

@@ -103,7 +103,12 @@ impl Network {
 
     /// Sends a message from one end to the other. Says whether it is on its way.
     pub(crate) fn send<D: From<(u64, Transit)>>(
-        &mut self, now: Time, stream: u64, from: Side, message: Carried, queue: &mut Queue<D>,
+        &mut self,
+        now: Time,
+        stream: u64,
+        from: Side,
+        message: Carried,
+        queue: &mut Queue<D>,
     ) -> bool {
         let on_its_way = self.streams.get(&stream).is_some_and(|stream| stream.open[from as usize] && !stream.broken);
         if on_its_way {
@@ -190,7 +195,7 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use meros_types::{FromAgent, AgentReport};
+    use meros_types::{AgentReport, FromAgent};
 
     use super::*;
     use crate::wire::{Payload, carry};

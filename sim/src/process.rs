@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use meros_types::{Now, Time, WallTime};
 
+use crate::Random;
 use crate::failure::FailureKind;
 use crate::machine::Happening;
 use crate::network::{Client, Transit};
-use crate::Random;
 
 /// The calendar when a simulation begins: 2026-01-01 (UTC), in milliseconds since 1970.
 const WALL_BEGIN_MS: u64 = 1_767_225_600_000;
@@ -121,7 +121,10 @@ pub(crate) fn guard<R>(process: impl fmt::Display, code: impl FnOnce() -> R) -> 
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        FailureKind::Panicked { process: process.to_string(), message: text.unwrap_or_else(|| "something that is no text".to_owned()) }
+        FailureKind::Panicked {
+            process: process.to_string(),
+            message: text.unwrap_or_else(|| "something that is no text".to_owned()),
+        }
     })
 }
 

@@ -34,7 +34,7 @@ impl Cluster {
 }
 
 /// Where two logs begin to differ, with what came before; none when they are the same.
-pub(crate) fn divergence(first: &str, second: &str) -> Option<String> {
+pub fn divergence(first: &str, second: &str) -> Option<String> {
     if first == second {
         return None;
     }

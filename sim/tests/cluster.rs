@@ -26,7 +26,7 @@ impl Many {
     }
 
     fn unit() -> Resources {
-        Resources::parse("cpus:0.5;mem:512MiB").unwrap()
+        Resources::parse("cpus:0.5;mem:512MiB").expect("these are resources")
     }
 
     fn want(&self) -> usize {
@@ -41,7 +41,7 @@ impl Scheduler for Many {
             while self.want() > 0 && offer.fits(&Self::unit()) {
                 let task = TaskSpec::new(cx.new_task_id(), Command::shell("true"), Self::unit());
                 self.live.insert(task.id.clone(), TaskState::Staging);
-                offer.launch(task).unwrap();
+                offer.launch(task).expect("what fits can be launched");
             }
         }
     }
@@ -62,7 +62,7 @@ impl Scheduler for Many {
 }
 
 fn machine() -> Resources {
-    Resources::parse("cpus:4;mem:8GiB").unwrap()
+    Resources::parse("cpus:4;mem:8GiB").expect("these are resources")
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_never_comes_fails_with_the_seed_and_the_last_events() {
     let failure = cluster.try_run_until(|c| c[many].done == 2).unwrap_err();
     let text = failure.to_string();
     assert!(text.contains("seed 99") && text.contains("reproduce: ") && text.contains("Heartbeat"), "{text}");
-    assert_eq!(failure.tail.lines().count(), 50);
+    assert_eq!(failure.tail().lines().count(), 50);
     assert_eq!(cluster.try_run_for(Duration::from_secs(1)), Err(failure), "a cluster that failed stays so");
 }
 

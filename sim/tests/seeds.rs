@@ -4,7 +4,7 @@
 //! `SEED=17 cargo test -p meros-sim --test seeds -- --exact a_hundred_seeds --nocapture` runs one of them, and `SEEDS=5000` in
 //! place of it that many. `LOG=file` keeps the whole log of the first failure.
 
-use meros_sim::{Failure, Swarm};
+use meros_sim::{Failure, Swarm, SwarmReport, divergence};
 
 const SEEDS: u64 = 100;
 
@@ -19,7 +19,13 @@ fn seeds() -> Vec<u64> {
 
 #[test]
 fn a_hundred_seeds() {
-    let failures: Vec<Failure> = seeds().into_iter().filter_map(|seed| run(seed).err()).collect();
+    let mut failures = Vec::new();
+    for seed in seeds() {
+        match run(seed) {
+            Ok(report) => println!("{report}"),
+            Err(failure) => failures.push(failure),
+        }
+    }
     for failure in failures.iter().skip(1) {
         println!("seed {}: {} (reproduce: {})", failure.seed, failure.kind, failure.reproduce);
     }
@@ -31,10 +37,10 @@ fn a_hundred_seeds() {
     }
 }
 
-fn run(seed: u64) -> Result<(), Failure> {
-    let report = Swarm::seeded(seed).run()?;
-    println!("{report}");
-    let again = Swarm::seeded(seed).run()?;
-    assert!(report.log == again.log, "seed {seed} does not repeat itself: compare the two logs with `meros_sim::deterministic`");
-    Ok(())
+fn run(seed: u64) -> Result<SwarmReport, Failure> {
+    let (first, second) = (Swarm::seeded(seed).run()?, Swarm::seeded(seed).run()?);
+    if let Some(divergence) = divergence(&first.log, &second.log) {
+        panic!("seed {seed} does not repeat itself:\n{divergence}");
+    }
+    Ok(second)
 }

@@ -11,7 +11,7 @@
 //! task, counts, and leaves a record. It needs neither launcher nor agent once its task runs, and survives both.
 //! The launcher ends when the agent does; if it dies first, the agent starts another at the next launch.
 //!
-//! Owned here: these processes, from the request to the exit record, and the kernel's raw interface ([`sys`]). Deliberately
+//! Owned here: these processes, from the request to the exit record, and the kernel's raw interface (`sys`). Deliberately
 //! absent: the shim's decisions (`meros_agent_core::shim`), and making and removing directories and cgroups ([`crate::runtime`]).
 
 mod handle;

@@ -1,7 +1,7 @@
 //! The few things that only the kernel's raw interface offers: two kinds of new process, one's own user, and file descriptors by
 //! number. Owned here: every `unsafe` of this crate, each with its reason. Deliberately absent: when and why they are called.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "fork, clone, exec and raw descriptors have no safe interface")]
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io::IoSliceMut;

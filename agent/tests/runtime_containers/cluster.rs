@@ -195,12 +195,13 @@ fn processes() -> Vec<i32> {
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> impl Future<Output = T> {
     let deadline = Instant::now() + PATIENCE;
     async move {
+        let mut looks = tokio::time::interval(Duration::from_millis(2));
         loop {
+            looks.tick().await;
             if let Some(seen) = look() {
                 return seen;
             }
             assert!(Instant::now() < deadline, "never happened: {what}");
-            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
 }

@@ -35,7 +35,9 @@ async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     println!("{}; {} pairs of {} ms", machine::describe(), arguments.pairs, arguments.window);
     println!("CPU is of the whole process: master, agents, frameworks; for the bare stream both its ends.");
-    println!("frameworks  agents  offers/msg   offers/s  us CPU/offer |  bare offers/s  us CPU/offer | rate ratio  CPU ratio [95 %]");
+    println!(
+        "frameworks  agents  offers/msg   offers/s  us CPU/offer |  bare offers/s  us CPU/offer | rate ratio  CPU ratio [95 %]"
+    );
     for frameworks in &arguments.frameworks {
         for agents in &arguments.agents {
             println!("{}", case(&arguments, *frameworks, *agents).await?);

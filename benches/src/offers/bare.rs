@@ -99,8 +99,11 @@ impl Bare {
         let address = listener.local_addr()?;
         let mut parts: JoinSet<Result<(), Failure>> = JoinSet::new();
         let service = SchedulerServer::new(EchoService(echo.clone()));
-        let incoming = TcpListenerStream::new(listener).map(|stream| stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)));
-        parts.spawn(async move { Ok(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming).await?) });
+        let incoming =
+            TcpListenerStream::new(listener).map(|stream| stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream)));
+        parts.spawn(
+            async move { Ok(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming).await?) },
+        );
         for _ in 0..shape.streams {
             let mut client = SchedulerClient::connect(format!("http://{address}")).await?;
             let (sender, receiver) = mpsc::channel(1_024);

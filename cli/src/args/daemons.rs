@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use meros_types::{Attributes, Resources, Role};
 
 use super::values;
+use crate::children::AGENTS_MAX;
 
 /// `meros master`.
 #[derive(Debug, Args)]
@@ -169,7 +170,7 @@ pub(crate) struct LocalArgs {
     pub(crate) listen: SocketAddr,
 
     /// How many agents there are.
-    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=i64::from(crate::children::AGENTS_MAX)))]
+    #[arg(long, env = "MEROS_AGENTS", value_name = "NUMBER", default_value = "1", value_parser = agent_count())]
     pub(crate) agents: u32,
 
     /// What each agent gives. [default: this machine's CPUs and three
@@ -182,8 +183,12 @@ pub(crate) struct LocalArgs {
     pub(crate) isolation: Isolation,
 
     /// Where the daemons' own directories are made. The tasks' users must be able to pass through it.
-    #[arg(long, value_name = "DIR", default_value = "/tmp")]
+    #[arg(long, env = "MEROS_TEMP_DIR", value_name = "DIR", default_value = "/tmp")]
     pub(crate) temp_dir: PathBuf,
+}
+
+fn agent_count() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(AGENTS_MAX))
 }
 
 /// `meros demo`.
@@ -200,7 +205,7 @@ pub(crate) struct DemoArgs {
     pub(crate) isolation: Isolation,
 
     /// Where the daemons' own directories are made. The tasks' users must be able to pass through it.
-    #[arg(long, value_name = "DIR", default_value = "/tmp")]
+    #[arg(long, env = "MEROS_TEMP_DIR", value_name = "DIR", default_value = "/tmp")]
     pub(crate) temp_dir: PathBuf,
 
     /// Print the rows as JSON.

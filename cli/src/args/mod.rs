@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn every_setting_of_a_daemon_has_a_variable() {
         let command = Cli::command();
-        for daemon in ["master", "agent"] {
+        for daemon in ["master", "agent", "local"] {
             let daemon = command.find_subcommand(daemon).unwrap();
             for argument in daemon.get_arguments().filter(|argument| argument.get_long() != Some("help")) {
                 let long = argument.get_long().expect("a daemon has flags only").to_uppercase().replace('-', "_");

@@ -168,6 +168,7 @@ impl Master {
             resources: spec.resources.clone(),
             part: Some(Part::Used),
             reported: false,
+            forgettable: false,
             update,
         });
         self.counters.tasks_launched += 1;

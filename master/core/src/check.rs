@@ -99,6 +99,7 @@ impl Master {
             let name = (task.update.task.clone(), launch);
             assert_eq!(self.frameworks[task.framework].tasks.get(&name), Some(&ix), "task {launch} is unknown to its framework");
             assert!(task.is_live() || task.part.is_none(), "task {launch} is over and holds resources");
+            assert!(!task.is_live() || !task.forgettable, "task {launch} is live and may be forgotten");
             assert_eq!(
                 self.frameworks[task.framework].clients.get(&task.role).filter(|_| task.is_live()),
                 Some(&task.client).filter(|_| task.is_live()),

@@ -50,7 +50,8 @@ pub use counters::{Counters, Metrics};
 pub use effect::{Effect, Reply, RequestError};
 pub use event::{Event, Request, StreamId, Token};
 
-/// How many ended tasks are remembered, over all frameworks; the oldest are forgotten first.
+/// How many ended tasks are remembered, over all frameworks; the oldest are forgotten first. Those whose end is a fact that
+/// no framework has acknowledged come on top: their agents keep each of them too, and have a limit of their own.
 pub const ENDED_TASKS_MAX: usize = 10_000;
 /// How many removed frameworks' ids are remembered, so that they don't return; the oldest are forgotten first.
 pub const REMOVED_FRAMEWORKS_MAX: usize = 10_000;

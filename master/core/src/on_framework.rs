@@ -100,6 +100,7 @@ impl Master {
     }
 
     fn acknowledge(&mut self, call: Acknowledge, effects: &mut Vec<Effect>) {
+        self.fact_acknowledged(call.launch, call.fact);
         if let Some(agent) = self.agents_by_id.get(&call.agent) {
             self.order(*agent, AgentOrder::Acknowledged(call.fact), effects);
         }

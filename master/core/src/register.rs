@@ -184,6 +184,7 @@ impl Master {
             resources: container.resources.clone(),
             part: None,
             reported: true,
+            forgettable: false,
             update,
         })
     }

@@ -98,6 +98,8 @@ pub(crate) struct Task {
     pub(crate) part: Option<Part>,
     /// Whether its agent has ever spoken of it. If not, its launch may have been lost on the way.
     pub(crate) reported: bool,
+    /// Whether it is among the ended tasks that are forgotten when there are too many.
+    pub(crate) forgettable: bool,
     pub(crate) update: TaskUpdate,
 }
 

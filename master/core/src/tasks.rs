@@ -1,6 +1,6 @@
 //! The task table: rows come in by launch or by an agent's snapshot, change part of the ledger, end, and are forgotten.
 
-use meros_types::{AgentOrder, FrameworkEvent, KillOrder, LaunchId, Now, Reason, Source, TaskState, TaskUpdate, ToAgent};
+use meros_types::{AgentOrder, FactId, FrameworkEvent, KillOrder, LaunchId, Now, Reason, Source, TaskState, TaskUpdate, ToAgent};
 
 use crate::ledger::Part;
 use crate::rows::Task;
@@ -19,7 +19,7 @@ impl Master {
         row.tasks.insert(name, ix);
         match live {
             true => row.live_tasks += 1,
-            false => self.remember_ended(launch),
+            false => self.may_forget(ix),
         }
         ix
     }
@@ -70,15 +70,33 @@ impl Master {
 
     fn task_ended(&mut self, ix: TaskIx) {
         let task = &self.tasks[ix];
-        let (framework, launch) = (task.framework, task.launch);
+        let (framework, is_fact) = (task.framework, task.update.fact.is_some());
         self.frameworks[framework].live_tasks -= 1;
         self.counters.tasks_ended += 1;
-        self.remember_ended(launch);
+        if !is_fact {
+            self.may_forget(ix);
+        }
         self.drop_removed_framework(framework);
     }
 
-    fn remember_ended(&mut self, launch: LaunchId) {
-        self.ended.push_back(launch);
+    /// A framework has a fact for good. If that is a task's end, nobody needs the master to know the task any longer.
+    pub(crate) fn fact_acknowledged(&mut self, launch: LaunchId, fact: FactId) {
+        if let Some(ix) = self.tasks_by_launch.get(&launch).copied()
+            && !self.tasks[ix].is_live()
+            && self.tasks[ix].update.fact == Some(fact)
+        {
+            self.may_forget(ix);
+        }
+    }
+
+    /// Puts an ended task among those that are forgotten one day. Not before its framework has acknowledged the end, if that is
+    /// a fact: a scheduler takes "unknown" of a launch that it has heard nothing of for "never started".
+    fn may_forget(&mut self, ix: TaskIx) {
+        let task = &mut self.tasks[ix];
+        if std::mem::replace(&mut task.forgettable, true) {
+            return;
+        }
+        self.ended.push_back(task.launch);
         if self.ended.len() > ENDED_TASKS_MAX
             && let Some(oldest) = self.ended.pop_front()
         {

@@ -164,7 +164,11 @@ impl Cluster {
 
     /// Something happens to a container.
     pub(super) fn happen(
-        &mut self, index: usize, life: u32, container: ContainerId, happening: Happening,
+        &mut self,
+        index: usize,
+        life: u32,
+        container: ContainerId,
+        happening: Happening,
     ) -> Result<(), FailureKind> {
         let agent = &mut self.agents[index];
         if agent.turns.life != life {

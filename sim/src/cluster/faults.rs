@@ -46,7 +46,10 @@ impl Cluster {
         };
         if let Some(stream) = stream {
             let silent = self.random.faults.chance(SILENT_PER_MILLE);
-            self.note(Actor::Client(client), format_args!("fault: stream {stream} breaks{}", if silent { " in silence" } else { "" }));
+            self.note(
+                Actor::Client(client),
+                format_args!("fault: stream {stream} breaks{}", if silent { " in silence" } else { "" }),
+            );
             self.network.break_stream(self.now, stream, silent, &mut self.queue);
         }
     }

@@ -94,7 +94,10 @@ impl Cluster {
     }
 
     fn run(
-        &mut self, deadline: Time, events_max: u64, mut reached: impl FnMut(&Self) -> Result<bool, FailureKind>,
+        &mut self,
+        deadline: Time,
+        events_max: u64,
+        mut reached: impl FnMut(&Self) -> Result<bool, FailureKind>,
     ) -> Result<(), Failure> {
         self.outcome(|cluster| {
             while !reached(cluster)? {
@@ -124,7 +127,7 @@ impl Cluster {
         let seed = self.options.seed;
         let reproduce = self.options.reproduce.clone();
         let reproduce = reproduce.unwrap_or_else(|| format!("run the same again on Cluster::seeded({seed})"));
-        let failure = Failure { kind, seed, at: self.now, tail: self.log.tail().to_owned(), reproduce, log: self.log.text().into() };
+        let failure = Failure { kind, seed, at: self.now, reproduce, log: self.log.text().into() };
         self.failure = Some(failure.clone());
         failure
     }

@@ -24,7 +24,8 @@ impl Invariant for DroppedNeverStarts {
             Seen::Began(agent, Some(launch)) => {
                 let owner = record.launches.get(launch).and_then(|truth| Some((truth.framework?, truth.task.clone())));
                 if self.launches.contains(launch) || owner.is_some_and(|owner| self.tasks.contains(&owner)) {
-                    let message = format!("launch {launch} started on agent-{agent} after its scheduler was told that it never will");
+                    let message =
+                        format!("launch {launch} started on agent-{agent} after its scheduler was told that it never will");
                     return Err(Violation::new(NAME, message));
                 }
                 Ok(())

@@ -19,7 +19,10 @@ impl Invariant for StartsOnce {
             return Err(Violation::new(NAME, format!("launch {launch} (task {}) started {} times", truth.task, truth.starts)));
         }
         if truth.agent != *agent {
-            return Err(Violation::new(NAME, format!("launch {launch} was for agent-{} and started on agent-{agent}", truth.agent)));
+            return Err(Violation::new(
+                NAME,
+                format!("launch {launch} was for agent-{} and started on agent-{agent}", truth.agent),
+            ));
         }
         Ok(())
     }

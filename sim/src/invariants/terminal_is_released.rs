@@ -38,7 +38,8 @@ impl Invariant for TerminalIsReleased {
 }
 
 fn check(record: &Record, launch: Option<LaunchId>, who: &str) -> Result<(), Violation> {
-    let living = launch.and_then(|launch| record.launches.get(&launch).map(|truth| (launch, truth))).filter(|(_, truth)| truth.lives);
+    let living =
+        launch.and_then(|launch| record.launches.get(&launch).map(|truth| (launch, truth))).filter(|(_, truth)| truth.lives);
     match living {
         None => Ok(()),
         Some((launch, truth)) => {

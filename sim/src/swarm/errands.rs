@@ -164,7 +164,7 @@ impl Scheduler for Errands {
         let lost = matches!(update.state, TaskState::Unreachable | TaskState::Gone);
         if !update.state.is_terminal() && !lost {
             if self.feels_like(self.plan.whims, cx) {
-                let whim = if cx.random_u64() % 2 == 0 { Whim::Revive } else { Whim::Reconcile };
+                let whim = if cx.random_u64().is_multiple_of(2) { Whim::Revive } else { Whim::Reconcile };
                 self.later(whim, cx);
             }
             return;

@@ -103,7 +103,10 @@ impl Run {
             master: scenario.master.clone(),
             checks: scenario.checks,
             planted: swarm.planted,
-            reproduce: Some(format!("SEED={} cargo test -p meros-sim --test seeds -- --exact a_hundred_seeds --nocapture", swarm.seed)),
+            reproduce: Some(format!(
+                "SEED={} cargo test -p meros-sim --test seeds -- --exact a_hundred_seeds --nocapture",
+                swarm.seed
+            )),
             ..Options::new(swarm.seed)
         };
         let mut cluster = Cluster::new(options);

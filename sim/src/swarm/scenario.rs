@@ -83,7 +83,8 @@ impl Scenario {
 
 /// At least large enough for every errand.
 fn agent(random: &mut Random) -> Resources {
-    let resources = Resources::none().with_cpu_milli(random.range(2_000, 8_000)).with_memory_bytes(random.range(2_048, 8_192) * MIB);
+    let resources =
+        Resources::none().with_cpu_milli(random.range(2_000, 8_000)).with_memory_bytes(random.range(2_048, 8_192) * MIB);
     resources.with_ports(Ports::from_ranges([(31_000, 31_000 + random.range(3, 12) as u16)]))
 }
 

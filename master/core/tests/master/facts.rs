@@ -1,7 +1,7 @@
 //! Facts: recorded, passed on, never acknowledged by the master while a framework may yet hear them.
 
+use meros_types::Call;
 use meros_types::TaskState::{Finished, Killing, Running};
-use meros_types::{Acknowledge, Call, FactId, Incarnation};
 
 use crate::harness::*;
 
@@ -9,23 +9,18 @@ fn with_task() -> World {
     World::new().with_agent("a", "cpus:4").with_taker("f").after(says("f", [accept(&[1], &[("t", "cpus:1")])]))
 }
 
-fn acknowledge(world: &World, n: u64) -> Call {
-    let fact = FactId { incarnation: Incarnation::from_bytes([1; 16]), n };
-    Call::Acknowledge(Acknowledge { agent: world.agent_id("a"), launch: launch((1, 1)), fact })
-}
-
 #[test]
 fn the_framework_acknowledges_and_the_agent_is_told() {
     let mut world = with_task();
     world.check(states("a", "f", "t", (1, 1), Running, 1), &["f t RUNNING EXITED #1"]);
-    let call = acknowledge(&world, 1);
+    let call = world.acknowledge("a", (1, 1), 1);
     world.check(says("f", [call]), &["a acknowledged 1"]);
 }
 
 #[test]
 fn an_acknowledgement_for_an_agent_that_is_away_or_unknown_is_lost() {
     let mut world = with_task();
-    let call = acknowledge(&world, 1);
+    let call = world.acknowledge("a", (1, 1), 1);
     world.run(closes("a"));
     world.check(says("f", [call.clone()]), &[]);
     let Call::Acknowledge(mut unknown) = call else { unreachable!() };

@@ -6,6 +6,15 @@ use meros_types::TaskState::{Finished, Running};
 
 use crate::harness::*;
 
+/// As many agents as may be unreachable register and are lost.
+fn come_and_go(world: &mut World) {
+    for n in 0..UNREACHABLE_AGENTS_MAX {
+        let name = format!("agent {n}");
+        world.quietly(registers(&name));
+        world.quietly(closes(&name));
+    }
+}
+
 #[test]
 fn the_agent_that_was_lost_first_is_forgotten_first_with_its_tasks() {
     let mut world = World::new().with_taker("f").with_agent("a", "cpus:4");
@@ -14,11 +23,7 @@ fn the_agent_that_was_lost_first_is_forgotten_first_with_its_tasks() {
     world.run(states("a", "f", "u", (1, 2), Running, 2));
     world.run(closes("a"));
     world.run(passes(1));
-    for n in 0..UNREACHABLE_AGENTS_MAX {
-        let name = format!("agent {n}");
-        world.quietly(registers(&name));
-        world.quietly(closes(&name));
-    }
+    come_and_go(&mut world);
     world.run(passes(28));
     world.check(passes(1), &["f u UNREACHABLE AGENT_UNREACHABLE"]);
     world.check(passes(1), &["f u UNKNOWN AGENT_UNREACHABLE"]);
@@ -40,13 +45,9 @@ fn forgetting_an_agent_may_be_the_end_of_a_removed_framework() {
     world.run(states("a", "f", "v", (1, 3), Finished, 2));
     world.run(closes("a"));
     world.run(says("f", [Call::Teardown]));
-    for n in 0..UNREACHABLE_AGENTS_MAX {
-        let name = format!("agent {n}");
-        world.quietly(registers(&name));
-        world.quietly(closes(&name));
-        world.now.mono.0 += 1;
-    }
-    world.run(passes(31));
+    world.run(passes(1));
+    come_and_go(&mut world);
+    world.run(passes(30));
     assert_eq!(world.master.state().frameworks, []);
 }
 
@@ -59,6 +60,12 @@ fn the_task_that_ended_first_is_forgotten_first() {
     world.quietly(says("f", [accept(&[1], &specs)]));
     for n in 1..=count {
         world.quietly(states("a", "f", &tasks[n as usize - 1], (1, n), Finished, n));
+    }
+    // Nobody has acknowledged these ends, and whoever launched them may yet ask.
+    assert_eq!(world.master.state().tasks.len(), ENDED_TASKS_MAX + 1);
+    for n in 1..=count {
+        let call = world.acknowledge("a", (1, n), n);
+        world.quietly(says("f", [call.clone(), call]));
     }
     let expected = ["f t1 UNKNOWN RECONCILIATION", "f t2 FINISHED EXITED"];
     let lines = world.run(says("f", [reconcile(&["t1", "t2"])]));

@@ -33,25 +33,36 @@ pub(crate) enum Step {
 pub(crate) struct Registers {
     pub(crate) name: String,
     pub(crate) of: Option<String>,
-    pub(crate) life: u8,
+    pub(crate) life: u64,
     pub(crate) term: u64,
     pub(crate) has: Resources,
     pub(crate) holds: Vec<Held>,
 }
 
 pub(crate) fn registers(name: &str) -> Registers {
-    let life = name.bytes().fold(0, u8::wrapping_add);
-    Registers { name: name.to_owned(), of: None, life, term: 0, has: resources("cpus:4;mem:8GiB"), holds: Vec::new() }
+    Registers {
+        name: name.to_owned(),
+        of: None,
+        life: life_of(name),
+        term: 0,
+        has: resources("cpus:4;mem:8GiB"),
+        holds: Vec::new(),
+    }
+}
+
+/// The life of the agent that is first known by this name.
+fn life_of(name: &str) -> u64 {
+    name.bytes().fold(0, |hash: u64, byte| hash.wrapping_mul(131).wrapping_add(byte.into()))
 }
 
 impl Registers {
     /// It has the id of the agent of this name.
     pub(crate) fn of(mut self, name: &str) -> Self {
         self.of = Some(name.to_owned());
-        self.life(name.bytes().fold(0, u8::wrapping_add))
+        self.life(life_of(name))
     }
 
-    pub(crate) fn life(mut self, life: u8) -> Self {
+    pub(crate) fn life(mut self, life: u64) -> Self {
         self.life = life;
         self
     }
@@ -302,7 +313,7 @@ impl World {
     fn registration(&self, step: &Registers) -> Register {
         Register {
             agent: step.of.as_ref().and_then(|name| self.peers.get(name)?.agent),
-            incarnation: Incarnation::from_bytes([step.life; 16]),
+            incarnation: Incarnation::from_bytes(u128::from(step.life).to_be_bytes()),
             term: Term(step.term),
             hostname: step.name.clone(),
             resources: step.has.clone(),
@@ -330,6 +341,12 @@ impl World {
         update.launch = Some(launch(step.launch));
         update.fact = Some(FactId { incarnation: Incarnation::from_bytes([1; 16]), n: step.n });
         Fact { framework: self.framework_id(&step.framework), update }
+    }
+
+    /// A fact of an agent, acknowledged.
+    pub(crate) fn acknowledge(&self, agent: &str, of: (u64, u64), n: u64) -> Call {
+        let fact = FactId { incarnation: Incarnation::from_bytes([1; 16]), n };
+        Call::Acknowledge(Acknowledge { agent: self.agent_id(agent), launch: launch(of), fact })
     }
 
     pub(crate) fn subscription(&self, step: &Subscribes) -> Call {
