@@ -5,11 +5,13 @@ use meros_types::{Command, ContainerId, FromAgent, Limits, OpenLog, TaskId};
 /// Something for the shell to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Close the stream to the master, if there is one, and open a new one.
+    /// Close the stream to the master, if there is one, and open a new one. Always answered, by `Connected` or `Disconnected`,
+    /// within a time that the shell bounds.
     Connect,
     /// Put a message on the stream. Dropped when the stream is gone: the next registration says it all.
     Send(Box<FromAgent>),
-    /// Make a container and execute its program. Answered by `ContainerStarted` or `ContainerFailed`.
+    /// Make a container and execute its program. Answered by `ContainerStarted`, which
+    /// `ContainerEnded` follows some day, or by `ContainerFailed`.
     Start(Box<ContainerPlan>),
     /// Ask a container's task to end (SIGTERM to its process group).
     Terminate(ContainerId),

@@ -79,6 +79,17 @@ fn a_new_session_hears_everything_again() {
     assert_eq!(world.run_registered(), [RUNNING, "t FINISHED EXITED #2"]);
 }
 
+/// Not only when its repetition is due, which may be a minute away.
+#[test]
+fn a_new_session_hears_it_at_once() {
+    let mut world = with_fact();
+    world.pass_alive(seconds(64));
+    world.run(Event::Disconnected { reason: String::new() });
+    world.pass(seconds(1));
+    world.run(Event::Connected);
+    assert_eq!(world.run_registered(), [RUNNING]);
+}
+
 #[test]
 fn facts_stated_without_a_session_wait_for_one() {
     let mut world = with_fact();

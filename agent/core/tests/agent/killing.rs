@@ -53,9 +53,9 @@ fn no_grace_at_all_destroys_at_once() {
 #[test]
 fn asked_again_a_shorter_grace_counts_and_a_longer_one_does_not() {
     let mut world = killed(with_task(), Some(10));
-    world.check(world.kills(1, Some(20)), &[]);
-    world.check(world.kills(1, Some(10)), &[]);
     world.check(world.kills(1, Some(3)), &[]);
+    world.check(world.kills(1, Some(20)), &[]);
+    world.check(world.kills(1, None), &[]);
     assert_eq!(world.pass_alive(Duration::from_millis(2_999)), [""; 0]);
     assert_eq!(world.pass_alive(Duration::from_millis(1)), ["destroy 1"]);
 }

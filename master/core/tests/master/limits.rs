@@ -1,6 +1,6 @@
 //! Tables that would grow without end, and where they stop.
 
-use meros_master_core::{ENDED_TASKS_MAX, FRAMEWORKS_MAX, UNREACHABLE_AGENTS_MAX};
+use meros_master_core::{ENDED_TASKS_MAX, FRAMEWORKS_MAX, REMOVED_FRAMEWORKS_MAX, UNREACHABLE_AGENTS_MAX};
 use meros_types::Call;
 use meros_types::TaskState::{Finished, Running};
 
@@ -71,6 +71,20 @@ fn the_task_that_ended_first_is_forgotten_first() {
     let lines = world.run(says("f", [reconcile(&["t1", "t2"])]));
     assert_eq!(lines[..2], expected);
     assert_eq!(world.master.state().tasks.len(), ENDED_TASKS_MAX);
+}
+
+/// It is not forgotten that a framework was removed as long as anything of it is live.
+#[test]
+fn a_removed_framework_with_live_tasks_does_not_return() {
+    let mut world = World::new().with_taker("f").with_agent("a", "cpus:4");
+    world.run(says("f", [accept(&[1], &[("t", "cpus:1")])]));
+    world.run(says("f", [Call::Teardown]));
+    for n in 0..REMOVED_FRAMEWORKS_MAX {
+        world.quietly(subscribes(&format!("framework {n}")).then([Call::Teardown]));
+    }
+    world.check(subscribes("g").of("f"), &["g ended Removed", "close g"]);
+    world.run(states("a", "f", "t", (1, 1), Finished, 1));
+    world.check(subscribes("h").of("f"), &["h subscribed, epoch 1"]);
 }
 
 #[test]

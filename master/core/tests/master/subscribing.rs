@@ -104,6 +104,7 @@ fn roles_that_are_subscribed_with_no_more_are_forgotten() {
     }
     let state = world.master.state();
     assert_eq!(state.frameworks[0].roles, [role("r49")]);
+    assert!(!format!("{:?}", world.master).contains("\"r48\""));
 }
 
 #[test]

@@ -81,9 +81,12 @@ impl World {
     pub(crate) fn pass(&mut self, time: Duration) -> Vec<String> {
         let end = self.now.mono.after(time);
         let mut lines = Vec::new();
+        let mut behind = 0;
         while let Some(at) = self.agent.wakeup().filter(|at| *at <= end) {
-            assert!(at >= self.now.mono, "the agent waits for a moment that it has dealt with");
-            self.now.mono = at;
+            // A test may turn the clock past a moment by itself; the agent must be done with it at once.
+            behind = if at > self.now.mono { 0 } else { behind + 1 };
+            assert!(behind <= 1, "the agent waits for a moment that it has dealt with");
+            self.now.mono = self.now.mono.max(at);
             lines.extend(self.run(Event::TimePassed));
         }
         self.now.mono = end;
