@@ -85,8 +85,8 @@ pub(crate) fn leave_token(file: &Path, token: &Token) -> Result<(), Error> {
 /// Takes the token away again, if it is still this one: a later master may have the address by now.
 pub(crate) fn take_token_back(file: &Path, token: &Token) {
     if Token::read(file).is_ok_and(|left| left == *token) && fs::remove_file(file).is_ok() {
-        // The folder above may hold other masters' tokens; then it stays.
-        let _ = file.parent().map(fs::remove_dir);
+        // The folder for this address, then the one for all masters, which stays as long as others' tokens are in it.
+        let _ = file.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
     }
 }
 
@@ -147,12 +147,16 @@ mod tests {
     #[test]
     fn a_left_token_is_taken_back_only_if_it_is_ours() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("host_1/token");
+        let file = folder.path().join("all/host_1/token");
+        let other = folder.path().join("all/host_2/token");
         let (ours, theirs) = (Token::new("ours").unwrap(), Token::new("theirs").unwrap());
         leave_token(&file, &ours).unwrap();
         take_token_back(&file, &theirs);
         assert!(file.exists());
+        leave_token(&other, &theirs).unwrap();
         take_token_back(&file, &ours);
-        assert!(!folder.path().join("host_1").exists());
+        assert!(!folder.path().join("all/host_1").exists() && other.exists());
+        take_token_back(&other, &theirs);
+        assert!(!folder.path().join("all").exists());
     }
 }

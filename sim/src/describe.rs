@@ -1,7 +1,8 @@
 //! Messages as a person reads them in the event log: one line, with every id that matters.
 
 use meros_types::{
-    AgentOrder, AgentReport, Call, FrameworkEvent, FromAgent, FromFramework, Operation, SessionId, TaskUpdate, ToAgent, ToFramework,
+    Acknowledged, AgentOrder, AgentReport, Call, FrameworkEvent, FromAgent, FromFramework, Operation, SessionId, TaskUpdate,
+    ToAgent, ToFramework,
 };
 
 pub(crate) fn from_framework(message: &FromFramework) -> String {
@@ -45,7 +46,7 @@ pub(crate) fn to_agent(message: &ToAgent) -> String {
         AgentOrder::Registered(it) => format!("Registered {}", it.agent.short()),
         AgentOrder::Launch(it) => format!("Launch {} {} ({})", it.launch, it.task.id, it.task.resources),
         AgentOrder::Kill(it) => format!("Kill {} within {:?}", it.launch, it.grace),
-        AgentOrder::Acknowledged(fact) => format!("Acknowledged {}/{}", fact.incarnation.short(), fact.n),
+        AgentOrder::Acknowledged(Acknowledged { fact, .. }) => format!("Acknowledged {}/{}", fact.incarnation.short(), fact.n),
         AgentOrder::Resend(framework) => format!("Resend {}", framework.short()),
         AgentOrder::OpenLog(it) => format!("OpenLog {} of {}", it.request, it.launch),
         AgentOrder::Refused(reason) => format!("Refused: {reason}"),

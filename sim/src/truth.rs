@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use meros_types::{
-    AgentId, AgentOrder, AgentReport, FactId, FrameworkEvent, FrameworkId, Launch, LaunchId, Resources, TaskId, TaskUpdate, ToAgent,
+    Acknowledged, AgentId, AgentOrder, AgentReport, FactId, FrameworkEvent, FrameworkId, Launch, LaunchId, Resources, TaskId,
+    TaskUpdate, ToAgent,
 };
 
 use crate::network::Client;
@@ -133,7 +134,7 @@ impl Record {
                 }
             }
             Seen::AgentTook(agent, message) => {
-                if let AgentOrder::Acknowledged(fact) = &message.order {
+                if let AgentOrder::Acknowledged(Acknowledged { fact, .. }) = &message.order {
                     self.machines[*agent].unacknowledged.remove(fact);
                     self.machines[*agent].acknowledged.insert(*fact);
                 }

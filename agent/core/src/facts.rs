@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use meros_types::{AgentReport, ContainerId, Fact, FactId, FrameworkId, Now, Reason, Source, TaskState, TaskUpdate, Time};
+use meros_types::{
+    Acknowledged, AgentReport, ContainerId, Fact, FactId, FrameworkId, Now, Reason, Source, TaskState, TaskUpdate, Time,
+};
 
 use crate::{Agent, Effect};
 
@@ -25,13 +27,14 @@ struct Queue {
 pub(crate) struct Facts {
     stated: u64,
     queues: BTreeMap<FrameworkId, Queue>,
-    owners: BTreeMap<u64, FrameworkId>,
+    /// How many there are, over all queues.
+    waiting: usize,
     retries: BTreeSet<(Time, FrameworkId)>,
 }
 
 impl Facts {
     pub(crate) fn waiting(&self) -> usize {
-        self.owners.len()
+        self.waiting
     }
 
     pub(crate) fn next_retry(&self) -> Option<Time> {
@@ -45,9 +48,8 @@ impl Facts {
 
     /// Panics when a table contradicts another.
     pub(crate) fn check(&self) {
-        let waiting = self.queues.iter().flat_map(|(framework, queue)| queue.waiting.keys().map(|n| (*n, *framework)));
-        let waiting: BTreeMap<u64, FrameworkId> = waiting.collect();
-        assert_eq!(self.owners, waiting, "every fact that waits has its owner");
+        let waiting: usize = self.queues.values().map(|queue| queue.waiting.len()).sum();
+        assert_eq!(self.waiting, waiting, "every fact that waits is counted");
         let retries: BTreeSet<_> = self.queues.iter().map(|(framework, queue)| (queue.retry_at, *framework)).collect();
         assert_eq!(self.retries, retries, "each framework with facts has its next repetition");
         assert!(self.queues.values().all(|queue| !queue.waiting.is_empty()), "a framework without facts is forgotten");
@@ -61,14 +63,14 @@ impl Facts {
             Queue { waiting: BTreeMap::new(), retry_at, wait: RETRY_MIN }
         });
         queue.waiting.insert(n, (container, update));
-        self.owners.insert(n, framework);
+        self.waiting += 1;
     }
 
     /// Takes an acknowledged fact out; the container that it was about.
-    fn acknowledge(&mut self, now: Time, n: u64) -> Option<ContainerId> {
-        let framework = self.owners.remove(&n)?;
+    fn acknowledge(&mut self, now: Time, framework: FrameworkId, n: u64) -> Option<ContainerId> {
         let queue = self.queues.get_mut(&framework)?;
         let (container, _) = queue.waiting.remove(&n)?;
+        self.waiting -= 1;
         self.retries.remove(&(queue.retry_at, framework));
         if queue.waiting.is_empty() {
             self.queues.remove(&framework);
@@ -138,11 +140,12 @@ impl Agent {
     }
 
     /// The framework has a fact for good: it is forgotten here, and its container with it when that was the last.
-    pub(crate) fn acknowledged(&mut self, now: Now, fact: FactId) {
+    pub(crate) fn acknowledged(&mut self, now: Now, acknowledged: Acknowledged) {
+        let Acknowledged { framework, fact } = acknowledged;
         if fact.incarnation != self.incarnation {
             return;
         }
-        let Some(id) = self.facts.acknowledge(now.mono, fact.n) else { return };
+        let Some(id) = self.facts.acknowledge(now.mono, framework, fact.n) else { return };
         if let Some(container) = self.containers.get_mut(&id) {
             container.facts_waiting -= 1;
         }

@@ -133,7 +133,7 @@ impl Agent {
         match order {
             AgentOrder::Launch(launch) => self.launch(now, *launch, effects),
             AgentOrder::Kill(order) => self.kill(now, &order, effects),
-            AgentOrder::Acknowledged(fact) => self.acknowledged(now, fact),
+            AgentOrder::Acknowledged(acknowledged) => self.acknowledged(now, acknowledged),
             AgentOrder::Resend(framework) => self.resend(now, framework, effects),
             AgentOrder::OpenLog(request) => {
                 let container = self.by_launch.get(&request.launch).copied();

@@ -144,7 +144,7 @@ impl Master {
     fn launch(&mut self, now: Now, offer: &Offer, spec: TaskSpec, effects: &mut Vec<Effect>) {
         self.launches += 1;
         let launch = LaunchId { term: self.config.term, n: self.launches };
-        let agent = &mut self.agents.0[offer.agent];
+        let agent = &mut self.agents[offer.agent];
         let mut update = TaskUpdate::new(
             spec.id.clone(),
             TaskState::Staging,

@@ -14,11 +14,11 @@ use crate::{Master, Peer};
 impl Master {
     /// Panics on a broken invariant, naming it. Tests and the simulator call it after every step; it looks at everything.
     pub fn check(&self) {
-        for (ix, agent) in self.agents.0.iter() {
+        for (ix, agent) in self.agents.iter() {
             self.check_agent(ix, agent);
         }
         let lost: BTreeSet<AgentId> = self.unreachable.iter().copied().collect();
-        let without_ledger = self.agents.0.iter().filter(|(_, agent)| agent.ledger.is_none()).map(|(_, agent)| agent.offered.id);
+        let without_ledger = self.agents.iter().filter(|(_, agent)| agent.ledger.is_none()).map(|(_, agent)| agent.offered.id);
         assert_eq!(lost, without_ledger.collect(), "exactly the unreachable agents are in no sum");
         assert_eq!(lost.len(), self.unreachable.len(), "an agent is lost once");
         self.check_frameworks();
@@ -86,8 +86,8 @@ impl Master {
         }
         for (id, offer) in &self.offers {
             assert!(self.frameworks[offer.framework].offers.contains(id), "offer {id} is unknown to its framework");
-            assert!(self.agents.0[offer.agent].offers.contains(id), "offer {id} is unknown to its agent");
-            assert!(self.agents.0[offer.agent].link.is_some(), "offer {id} is of an agent without a stream");
+            assert!(self.agents[offer.agent].offers.contains(id), "offer {id} is unknown to its agent");
+            assert!(self.agents[offer.agent].link.is_some(), "offer {id} is of an agent without a stream");
         }
     }
 
@@ -95,7 +95,7 @@ impl Master {
         for (ix, task) in self.tasks.iter() {
             let launch = task.launch;
             assert_eq!(self.tasks_by_launch.get(&launch), Some(&ix), "task {launch} is not found by its launch");
-            assert!(self.agents.0[task.agent].tasks.contains(&ix), "task {launch} is unknown to its agent");
+            assert!(self.agents[task.agent].tasks.contains(&ix), "task {launch} is unknown to its agent");
             let name = (task.update.task.clone(), launch);
             assert_eq!(self.frameworks[task.framework].tasks.get(&name), Some(&ix), "task {launch} is unknown to its framework");
             assert!(task.is_live() || task.part.is_none(), "task {launch} is over and holds resources");
@@ -108,14 +108,14 @@ impl Master {
         }
         assert_eq!(self.tasks.len(), self.tasks_by_launch.len(), "every task is found by its launch");
         let of_frameworks: usize = self.frameworks.iter().map(|(_, row)| row.tasks.len()).sum();
-        let of_agents: usize = self.agents.0.iter().map(|(_, row)| row.tasks.len()).sum();
+        let of_agents: usize = self.agents.iter().map(|(_, row)| row.tasks.len()).sum();
         assert_eq!((of_frameworks, of_agents), (self.tasks.len(), self.tasks.len()), "nobody lists a task that is no more");
     }
 
     fn check_streams(&self) {
         for (stream, state) in &self.streams {
             let link = match state.peer {
-                Peer::Agent(agent) => self.agents.0[agent].link,
+                Peer::Agent(agent) => self.agents[agent].link,
                 Peer::Framework(framework) => self.frameworks[framework].link,
             };
             assert_eq!(link.map(|link| link.stream), Some(*stream), "a stream's peer has another stream");
@@ -133,7 +133,7 @@ impl Master {
             held.entry(task.client).or_default().0.add(&task.resources);
         }
         let mut total = Recount::default();
-        for (_, agent) in self.agents.0.iter() {
+        for (_, agent) in self.agents.iter() {
             if let Some(ledger) = &agent.ledger {
                 total.add(ledger.total());
             }

@@ -51,7 +51,7 @@ impl Master {
             true => Ok(()),
             false => Err(format!(
                 "launch {} is task {} of framework {framework} on agent {}: the work directory may be a copy of that agent's",
-                container.launch, row.update.task, self.agents.0[row.agent].offered.hostname
+                container.launch, row.update.task, self.agents[row.agent].offered.hostname
             )),
         }
     }

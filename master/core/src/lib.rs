@@ -87,7 +87,7 @@ pub struct Master {
     last_offer: u64,
     counters: Counters,
 
-    agents: Agents,
+    agents: Table<AgentIx, Agent>,
     agents_by_id: BTreeMap<AgentId, AgentIx>,
     agents_by_incarnation: BTreeMap<Incarnation, AgentIx>,
     unreachable: VecDeque<AgentId>,
@@ -108,17 +108,14 @@ pub struct Master {
     allocator: Allocator,
 }
 
-#[derive(Debug)]
-struct Agents(Table<AgentIx, Agent>);
-
-impl Pool for Agents {
+impl Pool for Table<AgentIx, Agent> {
     fn free(&self, agent: AgentIx) -> &Resources {
         const NONE: &Resources = &Resources::none();
-        self.0[agent].ledger.as_ref().map_or(NONE, |ledger| ledger.free())
+        self[agent].ledger.as_ref().map_or(NONE, |ledger| ledger.free())
     }
 
     fn offer(&mut self, agent: AgentIx, resources: &Resources) {
-        let ledger = self.0[agent].ledger.as_mut().expect("only registered agents are offered");
+        let ledger = self[agent].ledger.as_mut().expect("only registered agents are offered");
         ledger.add(Part::Offered, resources).expect("what is free has no port in common with what is offered");
     }
 }
@@ -134,17 +131,17 @@ impl Master {
             launches: 0,
             last_offer: 0,
             counters: Counters::default(),
-            agents: Agents(Table::new()),
+            agents: Table::default(),
             agents_by_id: BTreeMap::new(),
             agents_by_incarnation: BTreeMap::new(),
             unreachable: VecDeque::new(),
-            frameworks: Table::new(),
+            frameworks: Table::default(),
             frameworks_by_id: BTreeMap::new(),
             frameworks_by_key: BTreeMap::new(),
             removed: BTreeSet::new(),
             removed_order: VecDeque::new(),
             offers: BTreeMap::new(),
-            tasks: Table::new(),
+            tasks: Table::default(),
             tasks_by_launch: BTreeMap::new(),
             ended: VecDeque::new(),
             streams: BTreeMap::new(),

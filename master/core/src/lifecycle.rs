@@ -23,7 +23,7 @@ impl Master {
         self.rescind_agent_offers(agent, effects);
         self.allocator.remove_agent(agent);
         let at = now.mono.after(wait);
-        let row = &mut self.agents.0[agent];
+        let row = &mut self.agents[agent];
         row.link = None;
         row.lost_at = Some(at);
         self.timers.set(at, Timer::AgentLost(row.offered.id));
@@ -37,7 +37,7 @@ impl Master {
     /// The time that a disconnected agent had is over.
     pub(crate) fn agent_lost(&mut self, now: Now, id: AgentId, effects: &mut Vec<Effect>) {
         let Some(agent) = self.agents_by_id.get(&id).copied() else { return };
-        self.agents.0[agent].lost_at = None;
+        self.agents[agent].lost_at = None;
         self.leave_sums(agent, effects);
         for ix in self.live_tasks_on(agent) {
             let message = format!("nothing was heard of its agent for {:?}", self.config.unreachable_after);
@@ -51,7 +51,7 @@ impl Master {
 
     /// A disconnected agent is back in time.
     pub(crate) fn agent_found(&mut self, agent: AgentIx) {
-        let row = &mut self.agents.0[agent];
+        let row = &mut self.agents[agent];
         let id = row.offered.id;
         match row.lost_at.take() {
             Some(at) => self.timers.cancel(at, Timer::AgentLost(id)),
@@ -63,7 +63,7 @@ impl Master {
     pub(crate) fn leave_sums(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
         self.rescind_agent_offers(agent, effects);
         self.allocator.remove_agent(agent);
-        let row = &mut self.agents.0[agent];
+        let row = &mut self.agents[agent];
         let Some(ledger) = row.ledger.take() else { return };
         self.allocator.subtract_total(ledger.total());
         for ix in &row.tasks {
@@ -78,7 +78,7 @@ impl Master {
         let Some(id) = self.unreachable.pop_front() else { return };
         let Some(agent) = self.agents_by_id.remove(&id) else { return };
         // One by one: the end of a task may be the end of its framework's row, and of every other task of that.
-        while let Some(ix) = self.agents.0[agent].tasks.first().copied() {
+        while let Some(ix) = self.agents[agent].tasks.first().copied() {
             let (framework, launch, live) = (self.tasks[ix].framework, self.tasks[ix].launch, self.tasks[ix].is_live());
             if live {
                 let message = "its agent was lost so long ago that the master has forgotten it".to_owned();
@@ -88,7 +88,7 @@ impl Master {
             self.forget_task(launch);
             self.drop_removed_framework(framework);
         }
-        if let Some(row) = self.agents.0.remove(agent) {
+        if let Some(row) = self.agents.remove(agent) {
             self.forget_incarnation(agent, row.incarnation);
         }
     }

@@ -37,7 +37,7 @@ impl Master {
         self.last_offer += 1;
         let id = OfferId(self.last_offer);
         let lease = self.config.offer_lease;
-        let agent = &mut self.agents.0[grant.agent];
+        let agent = &mut self.agents[grant.agent];
         let framework = &mut self.frameworks[grant.framework];
         agent.offers.insert(id);
         framework.offers.insert(id);
@@ -58,7 +58,7 @@ impl Master {
     /// Takes an offer out of every table. Its resources are free again, and its framework is charged no more.
     pub(crate) fn end_offer(&mut self, id: OfferId) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
-        let agent = &mut self.agents.0[offer.agent];
+        let agent = &mut self.agents[offer.agent];
         agent.offers.remove(&id);
         if let Some(ledger) = &mut agent.ledger {
             ledger.subtract(Part::Offered, &offer.resources);
@@ -88,7 +88,7 @@ impl Master {
     /// Takes back every offer of an agent, and tells their frameworks. No filter: nobody declined anything.
     pub(crate) fn rescind_agent_offers(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
         let mut taken: BTreeMap<FrameworkIx, Vec<OfferId>> = BTreeMap::new();
-        for id in self.agents.0[agent].offers.clone() {
+        for id in self.agents[agent].offers.clone() {
             if let Some(offer) = self.end_offer(id) {
                 self.counters.offers_rescinded += 1;
                 taken.entry(offer.framework).or_default().push(id);

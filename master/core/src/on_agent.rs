@@ -1,6 +1,6 @@
 //! What a registered agent says.
 
-use meros_types::{AgentOrder, AgentReport, Epoch, Fact, FrameworkEvent, FromAgent, Now};
+use meros_types::{Acknowledged, AgentOrder, AgentReport, Epoch, Fact, FrameworkEvent, FromAgent, Now};
 
 use crate::event::StreamId;
 use crate::table::{AgentIx, TaskIx};
@@ -20,7 +20,7 @@ impl Master {
             // It comes first and once; what it says here is true of no moment that anybody knows.
             return effects.push(Effect::CloseStream { stream });
         }
-        let session = self.agents.0[agent].link.map(|link| link.session);
+        let session = self.agents[agent].link.map(|link| link.session);
         if message.session != session {
             return tracing::debug!(?stream, ?session, got = ?message.session, "dropped a report of another session");
         }
@@ -32,10 +32,10 @@ impl Master {
     /// Records what an agent states, and passes it on. The framework acknowledges it; for one that is no more, the master does.
     fn fact(&mut self, now: Now, agent: AgentIx, mut fact: Fact, effects: &mut Vec<Effect>) {
         self.counters.facts += 1;
-        fact.update.agent = Some(self.agents.0[agent].offered.id);
+        fact.update.agent = Some(self.agents[agent].offered.id);
         let task = fact.update.launch.and_then(|launch| self.tasks_by_launch.get(&launch).copied());
         if task.is_some_and(|ix| !self.is_about(&fact, ix, agent)) {
-            tracing::warn!(agent = %self.agents.0[agent].offered.hostname, ?fact, "dropped a fact about another's task");
+            tracing::warn!(agent = %self.agents[agent].offered.hostname, ?fact, "dropped a fact about another's task");
             return self.acknowledge_fact(agent, &fact, effects);
         }
         // Before the task is recorded: its end may be the end of a removed framework's row.
@@ -62,7 +62,7 @@ impl Master {
 
     fn acknowledge_fact(&self, agent: AgentIx, fact: &Fact, effects: &mut Vec<Effect>) {
         if let Some(id) = fact.update.fact {
-            self.order(agent, AgentOrder::Acknowledged(id), effects);
+            self.order(agent, AgentOrder::Acknowledged(Acknowledged { framework: fact.framework, fact: id }), effects);
         }
     }
 }

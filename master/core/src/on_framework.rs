@@ -1,8 +1,8 @@
 //! What a subscribed framework says.
 
 use meros_types::{
-    Acknowledge, AgentOrder, Call, Decline, DemandCall, FrameworkEvent, FromFramework, KillCall, Now, Reason, SHAPES_MAX, Source,
-    TaskId, TaskState, TaskUpdate,
+    Acknowledge, Acknowledged, AgentOrder, Call, Decline, DemandCall, FrameworkEvent, FromFramework, KillCall, Now, Reason,
+    SHAPES_MAX, Source, TaskId, TaskState, TaskUpdate,
 };
 
 use crate::allocator::Pool;
@@ -47,7 +47,7 @@ impl Master {
             Call::Accept(accept) => self.accept(now, framework, accept, effects),
             Call::Decline(decline) => self.decline(now, framework, decline),
             Call::Kill(kill) => self.kill(now, framework, kill, effects),
-            Call::Acknowledge(acknowledge) => self.acknowledge(acknowledge, effects),
+            Call::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, effects),
             Call::Reconcile(tasks) => self.reconcile(now, framework, tasks, effects),
             Call::Teardown => self.remove_framework(framework, "the framework was torn down", effects),
             Call::Heartbeat => {}
@@ -99,10 +99,11 @@ impl Master {
         }
     }
 
-    fn acknowledge(&mut self, call: Acknowledge, effects: &mut Vec<Effect>) {
-        self.fact_acknowledged(call.launch, call.fact);
+    fn acknowledge(&mut self, framework: FrameworkIx, call: Acknowledge, effects: &mut Vec<Effect>) {
+        self.fact_acknowledged(framework, call.launch, call.fact);
         if let Some(agent) = self.agents_by_id.get(&call.agent) {
-            self.order(*agent, AgentOrder::Acknowledged(call.fact), effects);
+            let framework = self.frameworks[framework].id;
+            self.order(*agent, AgentOrder::Acknowledged(Acknowledged { framework, fact: call.fact }), effects);
         }
     }
 

@@ -52,7 +52,7 @@ impl Master {
 
     fn reachable(&self, ix: TaskIx) -> Result<(), RequestError> {
         let task = &self.tasks[ix];
-        let agent = &self.agents.0[task.agent];
+        let agent = &self.agents[task.agent];
         match agent.link {
             Some(_) => Ok(()),
             None => {
@@ -62,12 +62,12 @@ impl Master {
     }
 
     fn metrics(&self) -> Metrics {
-        let agents_connected = self.agents.0.iter().filter(|(_, agent)| agent.link.is_some()).count() as u64;
+        let agents_connected = self.agents.iter().filter(|(_, agent)| agent.link.is_some()).count() as u64;
         let frameworks_connected = self.frameworks.iter().filter(|(_, framework)| framework.is_connected()).count() as u64;
         Metrics {
             counters: self.counters,
             agents_connected,
-            agents_unreachable: self.agents.0.len() as u64 - agents_connected,
+            agents_unreachable: self.agents.len() as u64 - agents_connected,
             frameworks_connected,
             frameworks_disconnected: self.frameworks.len() as u64 - frameworks_connected,
             offers: self.offers.len() as u64,

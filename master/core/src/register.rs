@@ -23,16 +23,16 @@ impl Master {
             effects.push(Effect::CloseStream { stream });
             return;
         }
-        let id = known.map(|agent| self.agents.0[agent].offered.id).or(register.agent).unwrap_or_else(|| self.ids.agent());
+        let id = known.map(|agent| self.agents[agent].offered.id).or(register.agent).unwrap_or_else(|| self.ids.agent());
         let offered = Arc::new(OfferedAgent { id, hostname: register.hostname, attributes: register.attributes });
         let agent = self.agent_row(known, offered, register.incarnation, effects);
         let session = self.new_session();
         self.open_stream(now, stream, Peer::Agent(agent));
-        self.agents.0[agent].link = Some(Link { stream, session });
+        self.agents[agent].link = Some(Link { stream, session });
         let registered = Registered { agent: id, heartbeat: self.config.heartbeat };
         self.order(agent, AgentOrder::Registered(registered), effects);
         self.allocator.add_total(&register.resources);
-        self.agents.0[agent].ledger = Some(Ledger::new(register.resources));
+        self.agents[agent].ledger = Some(Ledger::new(register.resources));
         self.rebuild(now, agent, register.containers, effects);
         self.allocator.add_agent(agent);
     }
@@ -60,8 +60,8 @@ impl Master {
                 self.close_agent_link(agent, effects);
                 self.leave_sums(agent, effects);
                 self.agent_found(agent);
-                self.forget_incarnation(agent, self.agents.0[agent].incarnation);
-                let row = &mut self.agents.0[agent];
+                self.forget_incarnation(agent, self.agents[agent].incarnation);
+                let row = &mut self.agents[agent];
                 (row.offered, row.incarnation) = (offered, incarnation);
                 agent
             }
@@ -72,7 +72,7 @@ impl Master {
     }
 
     fn insert_agent(&mut self, id: AgentId, offered: Arc<OfferedAgent>, incarnation: Incarnation) -> AgentIx {
-        let agent = self.agents.0.insert(Agent {
+        let agent = self.agents.insert(Agent {
             offered,
             incarnation,
             link: None,
@@ -93,7 +93,7 @@ impl Master {
     }
 
     fn close_agent_link(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
-        if let Some(link) = self.agents.0[agent].link.take() {
+        if let Some(link) = self.agents[agent].link.take() {
             self.streams.remove(&link.stream);
             effects.push(Effect::CloseStream { stream: link.stream });
         }
@@ -153,7 +153,7 @@ impl Master {
         let row = &mut self.tasks[ix];
         row.resources = container.resources;
         row.part = Some(part);
-        let ledger = self.agents.0[row.agent].ledger.as_mut().expect("a registering agent has a ledger");
+        let ledger = self.agents[row.agent].ledger.as_mut().expect("a registering agent has a ledger");
         ledger.add(part, &row.resources).expect("`judge` has summed them up");
         self.allocator.charge(row.client, &row.resources);
     }
@@ -194,7 +194,7 @@ impl Master {
         let message = "its agent has registered with it";
         let mut update = TaskUpdate::new(task.task.clone(), task.state, Source::Master, Reason::AgentReturned, message, now.wall);
         update.launch = Some(container.launch);
-        update.agent = Some(self.agents.0[agent].offered.id);
+        update.agent = Some(self.agents[agent].offered.id);
         update
     }
 

@@ -12,7 +12,7 @@ impl Master {
     pub fn state(&self) -> ClusterState {
         ClusterState {
             term: self.config.term,
-            agents: self.agents.0.iter().map(|(_, agent)| agent_state(agent)).collect(),
+            agents: self.agents.iter().map(|(_, agent)| agent_state(agent)).collect(),
             frameworks: self.frameworks.iter().map(|(_, framework)| self.framework_state(framework)).collect(),
             tasks: self.task_infos(),
             offers: self.offer_states(),
@@ -39,7 +39,7 @@ impl Master {
             framework: self.frameworks[task.framework].id,
             name: task.name.clone(),
             launch: task.launch,
-            agent: self.agents.0[task.agent].offered.id,
+            agent: self.agents[task.agent].offered.id,
             role: task.role.clone(),
             resources: task.resources.clone(),
             update: task.update.clone(),
@@ -52,7 +52,7 @@ impl Master {
             id: *id,
             framework: self.frameworks[offer.framework].id,
             role: offer.role.clone(),
-            agent: self.agents.0[offer.agent].offered.id,
+            agent: self.agents[offer.agent].offered.id,
             resources: offer.resources.clone(),
             at: offer.at,
         });

@@ -52,11 +52,13 @@ pub(crate) struct Table<I, T> {
     kind: PhantomData<I>,
 }
 
-impl<I: Ix, T> Table<I, T> {
-    pub(crate) const fn new() -> Self {
+impl<I, T> Default for Table<I, T> {
+    fn default() -> Self {
         Self { rows: Vec::new(), unused: Vec::new(), kind: PhantomData }
     }
+}
 
+impl<I: Ix, T> Table<I, T> {
     pub(crate) fn insert(&mut self, row: T) -> I {
         match self.unused.pop() {
             Some(ix) => {

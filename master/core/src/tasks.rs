@@ -14,7 +14,7 @@ impl Master {
         let name = (task.update.task.clone(), launch);
         let ix = self.tasks.insert(task);
         self.tasks_by_launch.insert(launch, ix);
-        self.agents.0[agent].tasks.insert(ix);
+        self.agents[agent].tasks.insert(ix);
         let row = &mut self.frameworks[framework];
         row.tasks.insert(name, ix);
         match live {
@@ -31,7 +31,7 @@ impl Master {
         if from == to {
             return;
         }
-        let ledger = self.agents.0[task.agent].ledger.as_mut().expect("a task in the ledger has a registered agent");
+        let ledger = self.agents[task.agent].ledger.as_mut().expect("a task in the ledger has a registered agent");
         if let Some(part) = from {
             ledger.subtract(part, &task.resources);
         }
@@ -80,8 +80,9 @@ impl Master {
     }
 
     /// A framework has a fact for good. If that is a task's end, nobody needs the master to know the task any longer.
-    pub(crate) fn fact_acknowledged(&mut self, launch: LaunchId, fact: FactId) {
+    pub(crate) fn fact_acknowledged(&mut self, framework: FrameworkIx, launch: LaunchId, fact: FactId) {
         if let Some(ix) = self.tasks_by_launch.get(&launch).copied()
+            && self.tasks[ix].framework == framework
             && !self.tasks[ix].is_live()
             && self.tasks[ix].update.fact == Some(fact)
         {
@@ -108,7 +109,7 @@ impl Master {
     pub(crate) fn forget_task(&mut self, launch: LaunchId) {
         let Some(ix) = self.tasks_by_launch.remove(&launch) else { return };
         if let Some(task) = self.tasks.remove(ix) {
-            self.agents.0[task.agent].tasks.remove(&ix);
+            self.agents[task.agent].tasks.remove(&ix);
             self.frameworks[task.framework].tasks.remove(&(task.update.task, launch));
         }
     }
@@ -126,7 +127,7 @@ impl Master {
         let task = &self.tasks[ix];
         let mut update = TaskUpdate::new(task.update.task.clone(), state, Source::Master, reason, message, now.wall);
         update.launch = Some(task.launch);
-        update.agent = Some(self.agents.0[task.agent].offered.id);
+        update.agent = Some(self.agents[task.agent].offered.id);
         self.tell(task.framework, FrameworkEvent::Update(Box::new(update.clone())), effects);
         self.record(ix, update);
     }
@@ -145,7 +146,7 @@ impl Master {
 
     /// Puts an order on an agent's stream, if it has one.
     pub(crate) fn order(&self, agent: AgentIx, order: AgentOrder, effects: &mut Vec<Effect>) {
-        if let Some(link) = self.agents.0[agent].link {
+        if let Some(link) = self.agents[agent].link {
             let message = ToAgent { session: link.session, order };
             effects.push(Effect::ToAgent { stream: link.stream, message });
         }
@@ -158,6 +159,6 @@ impl Master {
 
     /// The live tasks of an agent.
     pub(crate) fn live_tasks_on(&self, agent: AgentIx) -> Vec<TaskIx> {
-        self.agents.0[agent].tasks.iter().copied().filter(|ix| self.tasks[*ix].is_live()).collect()
+        self.agents[agent].tasks.iter().copied().filter(|ix| self.tasks[*ix].is_live()).collect()
     }
 }

@@ -129,13 +129,26 @@ impl TryFrom<v1::Fact> for domain::Fact {
     }
 }
 
+impl From<domain::Acknowledged> for v1::Acknowledged {
+    fn from(acknowledged: domain::Acknowledged) -> Self {
+        Self { framework: acknowledged.framework.as_bytes().to_vec(), fact: Some(acknowledged.fact.into()) }
+    }
+}
+
+impl TryFrom<v1::Acknowledged> for domain::Acknowledged {
+    type Error = WireError;
+    fn try_from(wire: v1::Acknowledged) -> Result<Self, WireError> {
+        Ok(Self { framework: id(&wire.framework, "framework")?, fact: required(wire.fact, "fact")? })
+    }
+}
+
 impl From<domain::ToAgent> for v1::AgentResponse {
     fn from(message: domain::ToAgent) -> Self {
         let order = match message.order {
             AgentOrder::Registered(registered) => Order::Registered(registered.into()),
             AgentOrder::Launch(launch) => Order::Launch((*launch).into()),
             AgentOrder::Kill(kill) => Order::Kill(kill.into()),
-            AgentOrder::Acknowledged(fact) => Order::Acknowledged(fact.into()),
+            AgentOrder::Acknowledged(acknowledged) => Order::Acknowledged(acknowledged.into()),
             AgentOrder::Resend(framework) => Order::Resend(v1::Resend { framework: framework.as_bytes().to_vec() }),
             AgentOrder::OpenLog(open) => Order::OpenLog(open.into()),
             AgentOrder::Refused(reason) => Order::Refused(reason),
@@ -153,7 +166,7 @@ impl TryFrom<v1::AgentResponse> for domain::ToAgent {
             Order::Registered(registered) => AgentOrder::Registered(required(Some(registered), "registered")?),
             Order::Launch(launch) => AgentOrder::Launch(Box::new(required(Some(launch), "launch")?)),
             Order::Kill(kill) => AgentOrder::Kill(required(Some(kill), "kill")?),
-            Order::Acknowledged(fact) => AgentOrder::Acknowledged(required(Some(fact), "acknowledged")?),
+            Order::Acknowledged(acknowledged) => AgentOrder::Acknowledged(required(Some(acknowledged), "acknowledged")?),
             Order::Resend(resend) => AgentOrder::Resend(id(&resend.framework, "resend.framework")?),
             Order::OpenLog(open) => AgentOrder::OpenLog(required(Some(open), "open_log")?),
             Order::Refused(reason) => AgentOrder::Refused(sentence(reason)),

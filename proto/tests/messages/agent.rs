@@ -42,11 +42,12 @@ fn container() -> impl Strategy<Value = ContainerSnapshot> {
 
 pub(crate) fn to_agent() -> impl Strategy<Value = ToAgent> {
     let kill = (launch_id(), option::of(duration())).prop_map(|(launch, grace)| KillOrder { launch, grace });
+    let acknowledged = (framework_id(), fact_id()).prop_map(|(framework, fact)| Acknowledged { framework, fact });
     let order = prop_oneof![
         1 => (agent_id(), duration()).prop_map(|(agent, heartbeat)| AgentOrder::Registered(Registered { agent, heartbeat })),
         3 => launch().prop_map(|launch| AgentOrder::Launch(Box::new(launch))),
         1 => kill.prop_map(AgentOrder::Kill),
-        1 => fact_id().prop_map(AgentOrder::Acknowledged),
+        1 => acknowledged.prop_map(AgentOrder::Acknowledged),
         1 => framework_id().prop_map(AgentOrder::Resend),
         1 => open_log().prop_map(AgentOrder::OpenLog),
         1 => sentence().prop_map(AgentOrder::Refused),

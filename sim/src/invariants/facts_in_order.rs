@@ -63,8 +63,8 @@ impl Invariant for FactsInOrder {
                 message.calls.iter().try_for_each(|call| self.acknowledged(*framework, call))
             }
             Seen::AgentTook(_, message) => match &message.order {
-                AgentOrder::Acknowledged(fact) => {
-                    self.forgotten(*fact);
+                AgentOrder::Acknowledged(acknowledged) => {
+                    self.forgotten(acknowledged.fact);
                     Ok(())
                 }
                 _ => Ok(()),

@@ -104,7 +104,7 @@ pub enum AgentOrder {
     /// Ends the container of a launch.
     Kill(KillOrder),
     /// The framework has this fact for good.
-    Acknowledged(FactId),
+    Acknowledged(Acknowledged),
     /// This framework has a new session: state every fact of it that is not acknowledged again, now.
     Resend(FrameworkId),
     /// Somebody wants to read a task's output: open a log stream for this request.
@@ -137,6 +137,15 @@ pub struct Launch {
     pub role: Role,
     /// What to run. One task is one container.
     pub task: TaskSpec,
+}
+
+/// A framework has a fact for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The framework that says so; an agent heeds it for that one's facts alone.
+    pub framework: FrameworkId,
+    /// The fact.
+    pub fact: FactId,
 }
 
 /// Ends the container of a launch.

@@ -1,7 +1,7 @@
 //! Facts: in order, kept until acknowledged, repeated until then.
 
 use meros_agent_core::Event;
-use meros_types::{AgentOrder, Exit, FactId, Incarnation};
+use meros_types::{Acknowledged, AgentOrder, Exit, FactId, FrameworkId, Incarnation};
 
 use crate::harness::*;
 
@@ -53,7 +53,14 @@ fn acknowledging_twice_or_what_never_was_is_nothing() {
 fn an_acknowledgement_of_another_life_is_not_for_this_one() {
     let mut world = with_fact();
     let fact = FactId { incarnation: Incarnation::from_bytes([5; 16]), n: 1 };
-    world.check(world.order(AgentOrder::Acknowledged(fact)), &[]);
+    world.check(world.order(AgentOrder::Acknowledged(Acknowledged { framework: FRAMEWORK, fact })), &[]);
+    assert_eq!(world.pass_alive(seconds(1)), [RUNNING]);
+}
+
+#[test]
+fn an_acknowledgement_by_another_framework_is_nothing() {
+    let mut world = with_fact();
+    world.check(world.acknowledges_as(FrameworkId::from_bytes([9; 16]), 1), &[]);
     assert_eq!(world.pass_alive(seconds(1)), [RUNNING]);
 }
 

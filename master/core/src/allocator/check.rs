@@ -22,7 +22,7 @@ impl Allocator {
     pub(crate) fn check(&self, pool: &impl Pool, recounted: &BTreeMap<ClientIx, (Recount, usize)>, total: &Recount) {
         assert_eq!(self.total, total.0, "the allocator's total is not the sum of the agents that count");
         let mut filters = 0;
-        for (ix, row) in self.clients.0.iter() {
+        for (ix, row) in self.clients.iter() {
             let (allocated, offers) = recounted.get(&ix).cloned().unwrap_or_default();
             assert_eq!(row.allocated, allocated.0, "client {ix:?} is charged other than what it holds");
             assert_eq!(row.offers, offers, "client {ix:?} has another number of offers than it is said to");
@@ -43,8 +43,7 @@ impl Allocator {
     fn check_nothing_missed(&self, pool: &impl Pool) {
         for agent in self.agents.keys() {
             let free = pool.free(*agent);
-            let user =
-                self.order.iter().find(|(_, client)| !free.is_none() && self.clients.0[*client].suits(*agent, free).is_some());
+            let user = self.order.iter().find(|(_, client)| !free.is_none() && self.clients[*client].suits(*agent, free).is_some());
             assert_eq!(user, None, "nothing is dirty, and {agent:?} has {free:?} free that somebody could use");
         }
     }

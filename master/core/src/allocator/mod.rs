@@ -50,28 +50,22 @@ pub(crate) struct Allocator {
     filters: BTreeSet<(Time, ClientIx, AgentIx)>,
 }
 
-#[derive(Debug)]
-struct ClientTable(Table<ClientIx, Client>);
-
-impl Default for ClientTable {
-    fn default() -> Self {
-        Self(Table::new())
-    }
-}
+/// Every client, by its index.
+type ClientTable = Table<ClientIx, Client>;
 
 impl Allocator {
     /// A client with no demand yet.
     pub(crate) fn add_client(&mut self, framework: FrameworkIx, role: Role, weight: u32) -> ClientIx {
-        self.clients.0.insert(Client::new(framework, role, weight.max(1)))
+        self.clients.insert(Client::new(framework, role, weight.max(1)))
     }
 
     /// Forgets a client that has nothing any more.
     pub(crate) fn remove_client(&mut self, client: ClientIx) {
         self.clear_filters(client);
-        self.order.remove(&(self.clients.0[client].share, client));
+        self.order.remove(&(self.clients[client].share, client));
         self.dirty_clients.remove(&client);
         self.agents.values_mut().for_each(|passed| passed.remove(client));
-        self.clients.0.remove(client);
+        self.clients.remove(client);
     }
 
     /// Whether a client's framework has a stream. One without is offered nothing, and its filters fall.
@@ -92,7 +86,7 @@ impl Allocator {
     }
 
     fn clear_filters(&mut self, client: ClientIx) {
-        for (agent, filter) in std::mem::take(&mut self.clients.0[client].filters) {
+        for (agent, filter) in std::mem::take(&mut self.clients[client].filters) {
             self.filters.remove(&(filter.until, client, agent));
         }
     }
@@ -112,8 +106,8 @@ impl Allocator {
     pub(crate) fn remove_agent(&mut self, agent: AgentIx) {
         self.agents.remove(&agent);
         self.dirty_agents.remove(&agent);
-        for client in self.clients.0.indices() {
-            let row = &mut self.clients.0[client];
+        for client in self.clients.indices() {
+            let row = &mut self.clients[client];
             row.forget_agent(agent);
             if let Some(filter) = row.filters.remove(&agent) {
                 self.filters.remove(&(filter.until, client, agent));
@@ -143,7 +137,7 @@ impl Allocator {
     /// A client has this much more: a task. What is granted is charged by the pass itself.
     pub(crate) fn charge(&mut self, client: ClientIx, resources: &Resources) {
         let total = &self.total;
-        let row = &mut self.clients.0[client];
+        let row = &mut self.clients[client];
         let before = row.share;
         row.allocated.add(resources);
         row.share = row.allocated.dominant_share(total, row.weight);
@@ -153,7 +147,7 @@ impl Allocator {
     /// A client has this much less.
     pub(crate) fn discharge(&mut self, client: ClientIx, resources: &Resources) {
         let total = &self.total;
-        let row = &mut self.clients.0[client];
+        let row = &mut self.clients[client];
         let before = row.share;
         row.allocated.subtract(resources);
         row.share = row.allocated.dominant_share(total, row.weight);
@@ -169,7 +163,7 @@ impl Allocator {
 
     /// A client answered an offer, whatever it said.
     pub(crate) fn answered(&mut self, client: ClientIx) {
-        self.clients.0[client].answered();
+        self.clients[client].answered();
     }
 
     /// A client doesn't want what is free of an agent now: it goes last in the agent's round, and until the filter ends the
@@ -180,7 +174,7 @@ impl Allocator {
         let filter = filter.min(FILTER_MAX);
         if !filter.is_zero() {
             let until = now.after(filter);
-            let earlier = self.clients.0[client].filters.insert(agent, Filter { refused: free.clone(), until });
+            let earlier = self.clients[client].filters.insert(agent, Filter { refused: free.clone(), until });
             if let Some(earlier) = earlier {
                 self.filters.remove(&(earlier.until, client, agent));
             }
@@ -190,7 +184,7 @@ impl Allocator {
 
     /// A lease ran out: counts as a decline, with a filter that doubles each time in a row.
     pub(crate) fn lease_expired(&mut self, now: Time, client: ClientIx, agent: AgentIx, free: &Resources) {
-        let times = self.clients.0[client].lease_expired(agent);
+        let times = self.clients[client].lease_expired(agent);
         let filter = FILTER_DEFAULT.saturating_mul(2_u32.saturating_pow(times - 1));
         self.declined(now, client, agent, free, filter);
     }
@@ -204,19 +198,19 @@ impl Allocator {
     pub(crate) fn time_passed(&mut self, now: Time) {
         while let Some((until, client, agent)) = self.filters.first().copied().filter(|(until, _, _)| *until <= now) {
             self.filters.remove(&(until, client, agent));
-            self.clients.0[client].filters.remove(&agent);
+            self.clients[client].filters.remove(&agent);
             self.freed(agent);
         }
     }
 
     /// What clients hold together, for display.
     pub(crate) fn allocated(&self, clients: impl Iterator<Item = ClientIx>) -> Resources {
-        clients.fold(Sum::default(), |sum, client| sum.and(&self.clients.0[client].allocated)).to_resources()
+        clients.fold(Sum::default(), |sum, client| sum.and(&self.clients[client].allocated)).to_resources()
     }
 
     /// Changes a client, keeping its place in the order true.
     fn change<R>(&mut self, client: ClientIx, change: impl FnOnce(&mut Client) -> R) -> R {
-        let row = &mut self.clients.0[client];
+        let row = &mut self.clients[client];
         let before = row.share;
         let result = change(row);
         Self::reorder(&mut self.order, before, client, row);
@@ -232,8 +226,8 @@ impl Allocator {
 
     fn refresh_shares(&mut self) {
         self.order.clear();
-        for client in self.clients.0.indices() {
-            let row = &mut self.clients.0[client];
+        for client in self.clients.indices() {
+            let row = &mut self.clients[client];
             row.share = row.allocated.dominant_share(&self.total, row.weight);
             if row.wants_more() {
                 self.order.insert((row.share, client));

@@ -48,7 +48,7 @@ impl Allocator {
     fn serve_dirty_clients(&mut self, pool: &mut impl Pool, grants: &mut Vec<Grant>) {
         let mut order = Order::new();
         for client in mem::take(&mut self.dirty_clients) {
-            let place = (self.clients.0[client].share, client);
+            let place = (self.clients[client].share, client);
             if self.order.remove(&place) {
                 order.insert(place);
             }
@@ -70,13 +70,13 @@ impl Allocator {
             let alone = order.len() == 1;
             let (resources, copies) = take(&mut self.clients, &self.total, order, (client, want), pool.free(agent), alone);
             pool.offer(agent, &resources);
-            let row = &self.clients.0[client];
+            let row = &self.clients[client];
             let purpose = Purpose { version: row.version, want, copies };
             let (framework, role) = (row.framework, row.role.clone());
             merge(grants, first, Grant { client, framework, role, agent, resources, purpose });
         }
         for grant in &grants[first..] {
-            let row = &mut self.clients.0[grant.client];
+            let row = &mut self.clients[grant.client];
             row.offers += 1;
             if !row.wants_more() {
                 order.remove(&(row.share, grant.client));
@@ -97,7 +97,7 @@ fn candidate(
     if free.is_none() {
         return None;
     }
-    let suited = |client: ClientIx| clients.0[client].suits(agent, free).map(|want| (client, want));
+    let suited = |client: ClientIx| clients[client].suits(agent, free).map(|want| (client, want));
     let mut held_back = false;
     for (_, client) in order {
         if passed.contains(*client) {
@@ -126,7 +126,7 @@ fn take(
     free: &Resources,
     alone: bool,
 ) -> (Resources, u64) {
-    let row = &mut clients.0[client];
+    let row = &mut clients[client];
     let wanted = &mut row.wants[want];
     let fitting = wanted.fitting(free);
     let copies = if alone { fitting } else { fitting.div_ceil(PORTIONS) };

@@ -168,7 +168,12 @@ impl World {
     }
 
     pub(crate) fn acknowledges(&self, n: u64) -> Event {
-        self.order(AgentOrder::Acknowledged(FactId { incarnation: self.incarnation.unwrap(), n }))
+        self.acknowledges_as(FRAMEWORK, n)
+    }
+
+    pub(crate) fn acknowledges_as(&self, framework: FrameworkId, n: u64) -> Event {
+        let fact = FactId { incarnation: self.incarnation.unwrap(), n };
+        self.order(AgentOrder::Acknowledged(Acknowledged { framework, fact }))
     }
 
     pub(crate) fn resends(&self) -> Event {

@@ -24,7 +24,7 @@ impl World {
                 format!("launch {} {} {}", launch.launch, launch.task.id, launch.task.resources)
             }
             AgentOrder::Kill(kill) => format!("kill {}", kill.launch),
-            AgentOrder::Acknowledged(fact) => format!("acknowledged {}", fact.n),
+            AgentOrder::Acknowledged(acknowledged) => format!("acknowledged {}", acknowledged.fact.n),
             AgentOrder::Resend(framework) => format!("resend {}", self.subscriber(*framework).unwrap_or_default()),
             AgentOrder::OpenLog(open) => format!("open log {}", open.launch),
             AgentOrder::Refused(reason) => format!("refused: {reason}"),
