@@ -14,7 +14,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::process::{LAUNCHER_NAME, OPEN_FILES_UNCHANGED};
 use super::request::REQUEST_BYTES_MAX;
-use crate::runtime::{RuntimeError, RuntimeOptions};
+use crate::runtime::{Groups, RuntimeError, RuntimeOptions};
 
 /// How long a request may wait for the launcher. It forks in far less than a millisecond, so it is stopped or hangs.
 const SEND_TIMEOUT_S: i64 = 10;
@@ -24,6 +24,8 @@ const SEND_TIMEOUT_S: i64 = 10;
 pub(crate) struct Launcher {
     program: PathBuf,
     arguments: [OsString; 2],
+    /// What it and its shims live in.
+    groups: Groups,
     process: Mutex<Option<Process>>,
 }
 
@@ -34,14 +36,14 @@ struct Process {
 }
 
 impl Launcher {
-    /// Starts a launcher.
-    pub(crate) fn start(options: &RuntimeOptions) -> Result<Self, RuntimeError> {
+    /// Starts a launcher in these groups.
+    pub(crate) fn start(options: &RuntimeOptions, groups: Groups) -> Result<Self, RuntimeError> {
         let open_files = match options.open_files {
             Some((soft, hard)) => format!("{soft}:{hard}"),
             None => OPEN_FILES_UNCHANGED.to_owned(),
         };
         let arguments = [options.agent_name.clone().into(), open_files.into()];
-        let launcher = Self { program: options.launcher_program.clone(), arguments, process: Mutex::new(None) };
+        let launcher = Self { program: options.launcher_program.clone(), arguments, groups, process: Mutex::new(None) };
         *launcher.lock() = Some(launcher.spawn()?);
         Ok(launcher)
     }
@@ -80,7 +82,9 @@ impl Launcher {
             .stderr(Stdio::null())
             .spawn()
             .map_err(|source| self.error("execute", source))?;
-        Ok(Process { socket: ours, child })
+        let process = Process { socket: ours, child };
+        self.groups.put(process.child.id()).map_err(|source| self.error("move to its cgroup", source))?;
+        Ok(process)
     }
 
     fn error(&self, doing: &'static str, source: io::Error) -> RuntimeError {

@@ -50,7 +50,7 @@ impl<I: Isolation> Containers<I> {
     /// Starts the launcher and makes the directory of containers.
     pub(super) fn new(options: RuntimeOptions, isolation: I, exits: mpsc::Sender<Ended>) -> Result<Self, RuntimeError> {
         directory::prepare_all(&options.work_dir)?;
-        let launcher = Launcher::start(&options)?;
+        let launcher = Launcher::start(&options, isolation.supervisors()?.0)?;
         let launches = Arc::new(Semaphore::new(LAUNCHES_MAX));
         let shared = Shared { work_dir: options.work_dir, isolation, launcher, exits, live: LiveTable::default(), launches };
         Ok(Self { shared: Arc::new(shared) })
@@ -161,13 +161,10 @@ impl<I: Isolation> ContainerRuntime for Containers<I> {
     async fn destroy_all(&self) -> Result<(), RuntimeError> {
         self.shared.live.close();
         self.shared.kill_all().await?;
+        self.shared.launcher.stop();
         self.shared.sweep().await?;
         let shared = self.shared.clone();
-        blocking(move || {
-            shared.launcher.stop();
-            directory::remove_all(&shared.work_dir)
-        })
-        .await
+        blocking(move || directory::remove_all(&shared.work_dir)).await
     }
 
     fn paths(&self, id: ContainerId) -> ContainerPaths {

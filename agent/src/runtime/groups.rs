@@ -79,6 +79,11 @@ impl Groups {
         paths.into_iter().filter_map(|path| CString::new(path.into_os_string().as_bytes()).ok()).collect()
     }
 
+    /// Moves a process, with all its threads, into these groups.
+    pub(crate) fn put(&self, process: u32) -> io::Result<()> {
+        self.0.iter().try_for_each(|(_, path)| fs::write(path.join("cgroup.procs"), process.to_string()))
+    }
+
     /// What the container used so far; `wall` is not known here. A counter that this kernel does not have is zero.
     pub(crate) fn usage(&self) -> Usage {
         let cpu_stat = self.read(Controller::Cpu, "cpu.stat");

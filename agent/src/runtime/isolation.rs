@@ -20,6 +20,13 @@ pub enum Release {
 
 /// A way to keep the processes of a container together. Every method may block.
 pub trait Isolation: Send + Sync + 'static {
+    /// Makes, if need be, what the launcher and its shims live in: never a container's, so that no limit and no kill meant for a
+    /// task can hit its supervisor.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn supervisors(&self) -> Result<Enclosure, RuntimeError>;
+
     /// Makes what the task's process will join, with these limits in force. On an error nothing of it is left.
     ///
     /// # Errors

@@ -22,6 +22,10 @@ use super::{ContainerPaths, RuntimeError};
 pub struct Plain;
 
 impl Isolation for Plain {
+    fn supervisors(&self) -> Result<Enclosure, RuntimeError> {
+        Ok(Enclosure::default())
+    }
+
     fn prepare(&self, _id: ContainerId, _limits: &Limits) -> Result<Enclosure, RuntimeError> {
         Ok(Enclosure::default())
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 /// How long a condition may take to become true before the test fails. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The hierarchies in which an agent has groups.
-const HIERARCHIES: [&str; 5] = ["freezer", "pids", "memory", "cpu", "cpuacct"];
+pub(crate) const HIERARCHIES: [&str; 5] = ["freezer", "pids", "memory", "cpu", "cpuacct"];
 /// Users that no other test and, hopefully, nobody else has.
 const UIDS_FIRST: u32 = 700_000;
 

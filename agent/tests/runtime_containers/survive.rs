@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::body;
-use crate::cluster::{Cluster, ROOMY, eventually};
+use crate::cluster::{Cluster, HIERARCHIES, Kind, ROOMY, eventually};
 use crate::harness::Tests;
 
 pub(crate) fn add(tests: &mut Tests) {
@@ -17,6 +17,23 @@ pub(crate) fn add(tests: &mut Tests) {
     tests.both("a_killed_launcher_is_replaced", body!(launcher_killed));
     tests.both("shims_outlive_agent_and_launcher", body!(agent_gone));
     tests.both("the_state_is_locked_while_the_shim_lives", body!(locked));
+    tests.one(Kind::Cgroup, "supervisors_live_in_a_group_of_their_own", body!(apart));
+}
+
+async fn apart(cluster: &mut Cluster) {
+    let id = cluster.launch("sleep 1000", ROOMY).await;
+    let (shim, launcher) = (cluster.shim(id), cluster.launchers()[0]);
+    for hierarchy in HIERARCHIES {
+        let members = |group: &str| fs::read_to_string(cluster.group(hierarchy).join(group).join("cgroup.procs")).unwrap();
+        let supervisors = members("shims");
+        for pid in [shim, launcher] {
+            assert!(supervisors.lines().any(|line| line == pid.to_string()), "{hierarchy}: {pid} is not among {supervisors:?}");
+        }
+        assert!(
+            !members(&id.to_string()).lines().any(|line| line == shim.to_string()),
+            "{hierarchy}: the shim is in the container"
+        );
+    }
 }
 
 async fn shim_killed(cluster: &mut Cluster) {

@@ -11,7 +11,7 @@ mod remove;
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use meros_types::{ContainerId, Limits};
 
@@ -25,6 +25,9 @@ pub use detect::check_cgroups;
 
 /// The group of all agents of this machine.
 const ROOT: &str = "meros";
+
+/// The group of an agent's launcher and shims, beside those of its containers.
+const SUPERVISORS: &str = "shims";
 
 /// How often a group's parent may vanish while it is made: more than that is no race any more.
 const PARENT_ATTEMPTS_MAX: u32 = 100;
@@ -60,26 +63,31 @@ impl Cgroup {
         Ok(Self { parents, features, _name: name })
     }
 
-    fn groups_of(&self, id: ContainerId) -> Groups {
-        let name = id.to_string();
-        Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(&name))).collect())
+    fn groups_named(&self, name: &Path) -> Groups {
+        Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(name))).collect())
     }
 
-    /// The groups of every container that any hierarchy still has.
+    /// The groups of containers and supervisors that any hierarchy still has.
     fn leftovers(&self) -> Result<Vec<Groups>, RuntimeError> {
         let mut names = BTreeSet::new();
         for (_, parent) in self.parents.iter() {
             names.extend(remove::children(parent)?);
         }
-        let groups =
-            |name: &PathBuf| Groups::new(self.parents.iter().map(|(controller, parent)| (controller, parent.join(name))).collect());
-        Ok(names.iter().map(groups).collect())
+        Ok(names.iter().map(|name| self.groups_named(name)).collect())
     }
 }
 
 impl Isolation for Cgroup {
+    fn supervisors(&self) -> Result<Enclosure, RuntimeError> {
+        let groups = self.groups_named(Path::new(SUPERVISORS));
+        for (_, group) in groups.iter() {
+            fs::create_dir_all(group).map_err(|error| RuntimeError::file("create", group, error))?;
+        }
+        Ok(Enclosure(groups))
+    }
+
     fn prepare(&self, id: ContainerId, limits: &Limits) -> Result<Enclosure, RuntimeError> {
-        let groups = self.groups_of(id);
+        let groups = self.groups_named(Path::new(&id.to_string()));
         if let Err(error) = limits::make(&groups, limits, self.features) {
             // Nothing joined them yet, so one attempt removes them; if not, the sweep will.
             let _ = remove::remove(&groups);
