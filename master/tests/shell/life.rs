@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
 
 use meros_master::{Error, Master};
 use meros_proto::token::{discover_in, home_file};
@@ -73,9 +72,7 @@ async fn stopping_ends_open_streams_within_a_second() {
     let (mut framework, mut agent) = (master.framework().await, master.agent().await);
     framework.subscribe().await;
     agent.register("cpus:1").await;
-    let begun = Instant::now();
-    master.stop().await.unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    soon(master.stop()).await.unwrap();
     let end = loop {
         if let Err(end) = framework.hear().await {
             break end;
@@ -95,5 +92,5 @@ async fn an_ephemeral_master_ends_with_its_parent_and_leaves_nothing() {
     drop(parents_end);
     soon(master.served).await.unwrap().unwrap();
     assert!(!folder.path().join("master").exists());
-    assert_eq!(fs::read_dir(folder.path().join("home/.meros")).unwrap().count(), 0);
+    assert!(!folder.path().join("home/.meros").exists());
 }
