@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Command {
     /// The program and its arguments.
     pub program: Program,
-    /// The whole environment, but for `PATH`, `HOME`, `MEROS_SANDBOX` and `MEROS_TASK_ID`, which the agent adds when they are
-    /// not named here. Nothing is inherited from the agent.
+    /// The whole environment, but for `PATH`, `HOME`, `TMPDIR`, `MEROS_SANDBOX` and `MEROS_TASK_ID`, which the agent adds when
+    /// they are not named here. Nothing is inherited from the agent.
     pub environment: BTreeMap<String, String>,
 }
 

@@ -15,6 +15,8 @@ use super::{ContainerSpec, TaskFault};
 pub(super) const SANDBOX_VARIABLE: &str = "MEROS_SANDBOX";
 const TASK_ID_VARIABLE: &str = "MEROS_TASK_ID";
 const HOME_VARIABLE: &str = "HOME";
+/// Where programs put temporary files: in the sandbox they go when it goes, however the task ends.
+const TEMPORARY_VARIABLE: &str = "TMPDIR";
 const PATH_VARIABLE: &str = "PATH";
 /// Where programs are looked for when the task does not say.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -81,6 +83,7 @@ fn variables(spec: &ContainerSpec, sandbox: &Path) -> BTreeMap<String, Vec<u8>> 
     let ours = [
         (PATH_VARIABLE, PATH_DEFAULT.as_bytes()),
         (HOME_VARIABLE, sandbox),
+        (TEMPORARY_VARIABLE, sandbox),
         (SANDBOX_VARIABLE, sandbox),
         (TASK_ID_VARIABLE, spec.task_id.as_bytes()),
     ];
@@ -144,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn four_variables_are_added_unless_named() {
+    fn five_variables_are_added_unless_named() {
         let execution = of(with(Command::words(["x"]), "HOME", "/h")).unwrap();
         let all: Vec<_> = execution.environment.iter().map(|entry| entry.to_str().unwrap()).collect();
         assert_eq!(all[0], "HOME=/h");
         assert_eq!(all[1..3], ["MEROS_SANDBOX=/w/sandbox", "MEROS_TASK_ID=t-1"]);
         assert!(all[3].starts_with("PATH=/usr/local"));
-        assert_eq!(all.len(), 4);
+        assert_eq!(all[4..], ["TMPDIR=/w/sandbox"]);
     }
 
     #[test]

@@ -28,8 +28,14 @@ async fn environment(cluster: &mut Cluster) {
     let text = cluster.stdout(id);
     let found: BTreeMap<_, _> = text.lines().map(|line| line.split_once('=').unwrap()).collect();
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    let expected =
-        [("COLOUR", "blue = green"), ("HOME", &sandbox), ("MEROS_SANDBOX", &sandbox), ("MEROS_TASK_ID", &task_id), ("PATH", path)];
+    let expected = [
+        ("COLOUR", "blue = green"),
+        ("HOME", &*sandbox),
+        ("MEROS_SANDBOX", &sandbox),
+        ("MEROS_TASK_ID", &task_id),
+        ("PATH", path),
+        ("TMPDIR", &sandbox),
+    ];
     assert_eq!(found, BTreeMap::from(expected));
 }
 
