@@ -39,6 +39,17 @@ pub fn estimate(values: &[f64]) -> Estimate {
     Estimate { median: median(values), low: at(0.025), high: at(0.975) }
 }
 
+/// The median of one figure of each window.
+pub fn median_of<W>(windows: &[W], of: impl Fn(&W) -> f64) -> f64 {
+    median(&windows.iter().map(of).collect::<Vec<_>>())
+}
+
+/// The median ratio of one figure, pair by pair, with its interval.
+pub fn ratio_of<W>(ours: &[W], floor: &[W], of: impl Fn(&W) -> f64) -> Estimate {
+    let pairs = ours.iter().zip(floor).map(|(ours, floor)| of(ours) / of(floor));
+    estimate(&pairs.collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use meros_types::{
     Role, TaskId, TaskSnapshot, TaskState, Time,
 };
 
+use crate::facts::Statement;
 use crate::{Agent, Effect};
 
 /// How long after one attempt to destroy a container the next comes: it may be stuck in the kernel.
@@ -93,7 +94,7 @@ impl Agent {
     /// Says KILLING and sends the first signal.
     fn begin_kill(&mut self, now: Now, id: ContainerId, effects: &mut Vec<Effect>) {
         let message = "it was asked to end".to_owned();
-        self.state_fact(now, id, TaskState::Killing, Reason::KillRequested, message, effects);
+        self.fact(now, id, Statement::new(TaskState::Killing, Reason::KillRequested, message), effects);
         effects.push(Effect::Terminate(id));
     }
 

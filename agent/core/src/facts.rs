@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use meros_types::{
-    Acknowledged, AgentReport, ContainerId, Fact, FactId, FrameworkId, Now, Reason, Source, TaskState, TaskUpdate, Time,
+    Acknowledged, AgentReport, ContainerId, Exit, Fact, FactId, FrameworkId, Limitation, Now, Reason, Source, TaskState,
+    TaskUpdate, Time, Usage,
 };
 
 use crate::{Agent, Effect};
@@ -13,6 +14,24 @@ use crate::{Agent, Effect};
 const RETRY_MIN: Duration = Duration::from_secs(1);
 /// The longest wait between two repetitions.
 const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// What is to be stated of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) state: TaskState,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) limitation: Option<Limitation>,
+}
+
+impl Statement {
+    /// With nothing measured.
+    pub(crate) fn new(state: TaskState, reason: Reason, message: impl Into<String>) -> Self {
+        Self { state, reason, message: message.into(), exit: None, usage: None, limitation: None }
+    }
+}
 
 /// The facts of one framework that wait.
 #[derive(Clone, Debug)]
@@ -99,41 +118,23 @@ impl Facts {
 }
 
 impl Agent {
-    /// States a new state of a container's task, with nothing measured.
-    pub(crate) fn state_fact(
-        &mut self,
-        now: Now,
-        id: ContainerId,
-        state: TaskState,
-        reason: Reason,
-        message: String,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.fact(now, id, state, reason, message, effects, |_| {});
-    }
-
-    /// States a new state of a container's task: it is kept, and sent if there is a session.
-    #[expect(clippy::too_many_arguments, reason = "a statement has this many parts, and each is named where it is made")]
-    pub(crate) fn fact(
-        &mut self,
-        now: Now,
-        id: ContainerId,
-        state: TaskState,
-        reason: Reason,
-        message: String,
-        effects: &mut Vec<Effect>,
-        measured: impl FnOnce(&mut TaskUpdate),
-    ) {
+    /// States something of a container's task: it is kept, and sent if there is a session.
+    pub(crate) fn fact(&mut self, now: Now, id: ContainerId, statement: Statement, effects: &mut Vec<Effect>) {
+        let Statement { state, reason, message, exit, usage, limitation } = statement;
         let Some(container) = self.containers.get_mut(&id) else { return };
         container.state = state;
         container.facts_waiting += 1;
         self.facts.stated += 1;
         let n = self.facts.stated;
-        let mut update = TaskUpdate::new(container.task.clone(), state, Source::Agent, reason, message, now.wall);
-        update.launch = Some(container.launch);
-        update.agent = self.id;
-        update.fact = Some(FactId { incarnation: self.incarnation, n });
-        measured(&mut update);
+        let update = TaskUpdate {
+            launch: Some(container.launch),
+            agent: self.id,
+            exit,
+            usage,
+            limitation,
+            fact: Some(FactId { incarnation: self.incarnation, n }),
+            ..TaskUpdate::new(container.task.clone(), state, Source::Agent, reason, message, now.wall)
+        };
         let framework = container.framework;
         self.facts.state(now.mono, framework, id, update.clone(), n);
         self.send(AgentReport::Fact(Box::new(Fact { framework, update })), effects);

@@ -7,6 +7,7 @@ use meros_types::{ContainerId, Epoch, FrameworkId, Launch, Limits, Now, Reason, 
 use crate::containers::{Container, Phase};
 use crate::effect::ContainerPlan;
 use crate::event::StartFailure;
+use crate::facts::Statement;
 use crate::{Agent, EPOCHS_MAX, Effect, FACTS_MAX};
 
 impl Agent {
@@ -39,7 +40,7 @@ impl Agent {
             }
             Err(message) => {
                 self.containers.insert(id, Container { phase: Phase::Over, ..container });
-                self.state_fact(now, id, TaskState::Dropped, Reason::AgentRefused, message, effects);
+                self.fact(now, id, Statement::new(TaskState::Dropped, Reason::AgentRefused, message), effects);
             }
         }
     }
@@ -78,7 +79,7 @@ impl Agent {
     pub(crate) fn container_started(&mut self, now: Now, id: ContainerId, effects: &mut Vec<Effect>) {
         let Some(container) = self.containers.get_mut(&id).filter(|container| container.phase == Phase::Starting) else { return };
         container.phase = Phase::Running;
-        self.state_fact(now, id, TaskState::Running, Reason::Started, "its program runs".to_owned(), effects);
+        self.fact(now, id, Statement::new(TaskState::Running, Reason::Started, "its program runs"), effects);
         self.kill_started(now, id, effects);
     }
 
@@ -91,7 +92,7 @@ impl Agent {
             StartFailure::Agent(message) => (Reason::ContainerFailed, message),
         };
         self.release(id, effects);
-        self.state_fact(now, id, TaskState::Failed, reason, message, effects);
+        self.fact(now, id, Statement::new(TaskState::Failed, reason, message), effects);
     }
 }
 

@@ -6,7 +6,7 @@ use meros_benches::launch::account::Account;
 use meros_benches::launch::bare::Bare;
 use meros_benches::launch::runtime::{Failure, Runtime};
 use meros_benches::machine;
-use meros_benches::stats::{estimate, median};
+use meros_benches::stats::{median, median_of, ratio_of};
 
 /// `true` as a task of the cgroup runtime, and beside it five groups made, vfork, join, exec, wait, five groups removed. Runtime,
 /// bare, bare, runtime, and so on; medians of the ratios with a 95 % interval. Needs root and cgroup v1.
@@ -75,18 +75,13 @@ async fn case(
 }
 
 fn row(parallel: u32, ours: &[Window], floor: &[Window]) -> String {
-    let middle = |windows: &[Window], of: fn(&Window) -> f64| median(&windows.iter().map(of).collect::<Vec<_>>());
-    let ratios = |of: fn(&Window) -> f64| {
-        let pairs = ours.iter().zip(floor).map(|(ours, floor)| of(ours) / of(floor));
-        estimate(&pairs.collect::<Vec<_>>())
-    };
-    let (cpu, rate) = (ratios(Window::cpu_micros), ratios(Window::rate));
+    let (cpu, rate) = (ratio_of(ours, floor, Window::cpu_micros), ratio_of(ours, floor, Window::rate));
     format!(
         "{parallel:>8} {:>12.0} {:>8.0} | {:>16.0} {:>8.0} | {:>9.2} [{:.2}, {:.2}] {:>10.2}",
-        middle(ours, Window::cpu_micros),
-        middle(ours, Window::rate),
-        middle(floor, Window::cpu_micros),
-        middle(floor, Window::rate),
+        median_of(ours, Window::cpu_micros),
+        median_of(ours, Window::rate),
+        median_of(floor, Window::cpu_micros),
+        median_of(floor, Window::rate),
         cpu.median,
         cpu.low,
         cpu.high,

@@ -7,7 +7,7 @@ use meros_benches::machine;
 use meros_benches::offers::Window;
 use meros_benches::offers::bare::{Bare, Shape};
 use meros_benches::offers::cluster::Cluster;
-use meros_benches::stats::{estimate, median};
+use meros_benches::stats::{median_of, ratio_of};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -80,19 +80,14 @@ async fn bare(frameworks: usize, agents: usize, like: &Window, window: Duration)
 }
 
 fn row(frameworks: usize, agents: usize, ours: &[Window], floor: &[Window]) -> String {
-    let middle = |windows: &[Window], of: fn(&Window) -> f64| median(&windows.iter().map(of).collect::<Vec<_>>());
-    let ratios = |of: fn(&Window) -> f64| {
-        let pairs = ours.iter().zip(floor).map(|(ours, floor)| of(ours) / of(floor));
-        estimate(&pairs.collect::<Vec<_>>())
-    };
-    let (rate, cpu) = (ratios(Window::rate), ratios(Window::cpu_micros));
+    let (rate, cpu) = (ratio_of(ours, floor, Window::rate), ratio_of(ours, floor, Window::cpu_micros));
     format!(
         "{frameworks:>10} {agents:>7} {:>11.1} {:>10.0} {:>13.2} | {:>14.0} {:>13.2} | {:>10.2} {:>10.2} [{:.2}, {:.2}]",
-        middle(ours, |window| window.offers as f64 / window.messages.max(1) as f64),
-        middle(ours, Window::rate),
-        middle(ours, Window::cpu_micros),
-        middle(floor, Window::rate),
-        middle(floor, Window::cpu_micros),
+        median_of(ours, |window| window.offers as f64 / window.messages.max(1) as f64),
+        median_of(ours, Window::rate),
+        median_of(ours, Window::cpu_micros),
+        median_of(floor, Window::rate),
+        median_of(floor, Window::cpu_micros),
         rate.median,
         cpu.median,
         cpu.low,
