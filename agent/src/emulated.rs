@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use meros_agent_core::AgentConfig;
 use meros_proto::token::discover;
-use meros_types::{Attributes, ContainerId, Exit, ExitRecord, IdSource, Resources, Usage};
+use meros_types::{AgentSecret, Attributes, ContainerId, Exit, ExitRecord, IdSource, Resources, Usage};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -52,7 +52,8 @@ pub async fn run(options: EmulatedOptions, shutdown: impl Future<Output = ()>) -
     let (stop, stopping) = watch::channel(false);
     let mut agents = JoinSet::new();
     for (index, channel) in channels.iter().cycle().take(options.agents).enumerate() {
-        let mut config = AgentConfig::new(seeds.next_u64(), format!("emulated-{index}"), options.resources.clone());
+        let secret = AgentSecret::from_bytes(*seeds.container().as_bytes());
+        let mut config = AgentConfig::new(seeds.next_u64(), secret, format!("emulated-{index}"), options.resources.clone());
         config.attributes = options.attributes.clone();
         let route = Route::Shared { channel: channel.clone(), authorization: authorization.clone() };
         let (runtime, ends) = Emulated::new(options.task_duration);

@@ -59,7 +59,7 @@ pub(crate) async fn kill_plain(work_dir: &Path) -> io::Result<()> {
 
 /// One attempt on one container. True when nothing of it was found.
 fn kill_one(id: ContainerId, paths: &ContainerPaths) -> Result<bool, RuntimeError> {
-    let unlimited = Limits { cpu_milli: 0, memory_bytes: 0, pids: 0 };
+    let unlimited = Limits { cpu_milli: 0, memory_bytes: 0, pids: 0, disk_bytes: 0 };
     let enclosure = Plain.prepare(id, &unlimited)?;
     // Nothing of a plain container outlives its processes, so that releasing it is what "nothing is left" looks like.
     Ok(Plain.kill_tree(&enclosure, paths)? == Plain.release(&enclosure)?)

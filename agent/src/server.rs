@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use meros_agent_core::AgentConfig;
-use meros_types::Resources;
+use meros_types::{AgentSecret, Resources};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -105,8 +105,9 @@ impl Agent {
 
     fn config(&self) -> Result<AgentConfig, Error> {
         let seed = u64::from_ne_bytes(clock::random().map_err(Error::file("read", "/dev/urandom"))?);
+        let secret = AgentSecret::from_bytes(clock::random().map_err(Error::file("read", "/dev/urandom"))?);
         let hostname = self.options.hostname.clone().unwrap_or_else(hostname);
-        let mut config = AgentConfig::new(seed, hostname, self.resources.clone());
+        let mut config = AgentConfig::new(seed, secret, hostname, self.resources.clone());
         config.attributes = self.options.attributes.clone();
         config.silence_max = self.options.silence_max;
         config.uids = is_root().then(|| self.options.task_uids.clone());

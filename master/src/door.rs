@@ -83,7 +83,7 @@ impl From<Closed> for Status {
 pub(crate) fn refusal(error: &RequestError) -> Status {
     let message = error.to_string();
     match error {
-        RequestError::UnknownTask { .. } => Status::not_found(message),
+        RequestError::UnknownTask { .. } | RequestError::UnknownFramework { .. } => Status::not_found(message),
         RequestError::AmbiguousTask { .. } => Status::failed_precondition(message),
         RequestError::AgentUnreachable { .. } => Status::unavailable(message),
     }

@@ -6,7 +6,7 @@ use meros_master_core::{Reply, Request as Question, Token};
 use meros_proto::v1::admin_server::{Admin, AdminServer};
 use meros_proto::v1::agent_server::{Agent, AgentServer};
 use meros_proto::v1::scheduler_server::{Scheduler, SchedulerServer};
-use meros_proto::{KillTask, MESSAGE_BYTES_MAX, ReadLog, STATE_BYTES_MAX, v1};
+use meros_proto::{KillTask, MESSAGE_BYTES_MAX, ReadLog, STATE_BYTES_MAX, Teardown, v1};
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
@@ -101,6 +101,14 @@ impl Admin for Services {
         let KillTask { framework, task, grace } = request.into_inner().try_into()?;
         match self.ask(self.door.next_token(), Question::KillTask { framework, task, grace }).await? {
             Reply::Killing => Ok(Response::new(v1::KillTaskReply {})),
+            _ => Err(mismatch()),
+        }
+    }
+
+    async fn teardown(&self, request: Request<v1::TeardownRequest>) -> Result<Response<v1::TeardownReply>, Status> {
+        let Teardown { framework } = request.into_inner().try_into()?;
+        match self.ask(self.door.next_token(), Question::Teardown { framework }).await? {
+            Reply::TornDown => Ok(Response::new(v1::TeardownReply {})),
             _ => Err(mismatch()),
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meros_types::{FrameworkId, LogStream, TaskId};
 
-use crate::convert::fields::{enumerated, optional, optional_id, task_id};
+use crate::convert::fields::{enumerated, id, optional, optional_id, task_id};
 use crate::{WireError, v1};
 
 /// Ends a task.
@@ -16,6 +16,13 @@ pub struct KillTask {
     pub task: TaskId,
     /// From SIGTERM to SIGKILL; the task's own when none is given.
     pub grace: Option<Duration>,
+}
+
+/// Ends a framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Teardown {
+    /// Which.
+    pub framework: FrameworkId,
 }
 
 /// Reads a task's output.
@@ -51,6 +58,19 @@ impl TryFrom<v1::KillTaskRequest> for KillTask {
             task: task_id(kill.task, "task")?,
             grace: optional(kill.grace, "grace")?,
         })
+    }
+}
+
+impl From<Teardown> for v1::TeardownRequest {
+    fn from(teardown: Teardown) -> Self {
+        Self { framework: teardown.framework.as_bytes().to_vec() }
+    }
+}
+
+impl TryFrom<v1::TeardownRequest> for Teardown {
+    type Error = WireError;
+    fn try_from(teardown: v1::TeardownRequest) -> Result<Self, WireError> {
+        Ok(Self { framework: id(&teardown.framework, "framework")? })
     }
 }
 

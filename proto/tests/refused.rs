@@ -201,10 +201,12 @@ fn an_error_repeats_little_of_what_was_sent() {
 fn calls_have_bounds() {
     let offers = vec![1; CALL_OFFERS_MAX + 1];
     check_refused(Wire::Decline(v1::Decline { offers, filter: None }), "DECLINE", "decline.offers: 65537 of them, at most 65536");
-    let tasks = vec!["t".to_owned(); RECONCILE_TASKS_MAX + 1];
+    let query = |task: &str| v1::TaskQuery { task: task.to_owned(), agent: None };
+    let tasks = vec![query("t"); RECONCILE_TASKS_MAX + 1];
     check_refused(Wire::Reconcile(v1::Reconcile { tasks }), "RECONCILE", "reconcile.tasks: 65537 of them, at most 65536");
-    let bad = Wire::Reconcile(v1::Reconcile { tasks: vec!["t".into(), "/".into()] });
-    let reason = r#"reconcile.tasks[1]: "/" is not a task id: it has a character that is a space, a slash, or not printable ASCII"#;
+    let bad = Wire::Reconcile(v1::Reconcile { tasks: vec![query("t"), query("/")] });
+    let reason =
+        r#"reconcile.tasks[1].task: "/" is not a task id: it has a character that is a space, a slash, or not printable ASCII"#;
     check_refused(bad, "RECONCILE", reason);
     let tasks = |count| launch(vec![v1::TaskSpec::default(); count]);
     let split = vec![tasks(ACCEPT_TASKS_MAX), tasks(1)];
@@ -257,12 +259,13 @@ fn a_filter_that_is_not_given_is_the_default() {
 fn an_agent_says_all_of_itself() {
     let check = |change: fn(&mut v1::Register), reason: &str| {
         let (incarnation, resources) = (vec![7; 16], Some(v1::Resources::default()));
-        let mut register = v1::Register { incarnation, resources, ..v1::Register::default() };
+        let mut register = v1::Register { incarnation, secret: vec![8; 16], resources, ..v1::Register::default() };
         change(&mut register);
         let report = Some(v1::agent_request::Report::Register(register));
         check_error(FromAgent::try_from(v1::AgentRequest { session: None, report }), reason);
     };
     check(|agent| agent.incarnation.clear(), "register.incarnation: it is missing");
+    check(|agent| agent.secret.truncate(15), "register.secret: 15 bytes, an id has 16");
     check(|agent| agent.resources = None, "register.resources: it is missing");
     check(|agent| agent.hostname = "a\nb".into(), "register.hostname: it has a control character");
     check(
@@ -312,14 +315,14 @@ fn an_update_has_known_values_only() {
 
 #[test]
 fn a_wordy_sentence_is_cut_between_characters() {
-    let reason = "é".repeat(SENTENCE_BYTES_MAX);
+    let message = format!("x{}", "é".repeat(SENTENCE_BYTES_MAX));
     let response = v1::AgentResponse {
         session: Some(v1::SessionId::default()),
-        order: Some(v1::agent_response::Order::Refused(format!("x{reason}"))),
+        order: Some(v1::agent_response::Order::Refused(v1::Refusal { retry: false, message })),
     };
     let read = ToAgent::try_from(response).unwrap();
-    let meros_types::AgentOrder::Refused(sentence) = read.order else { panic!("{read:?}") };
-    assert_eq!(sentence.len(), SENTENCE_BYTES_MAX - 1);
+    let meros_types::AgentOrder::Refused(refusal) = read.order else { panic!("{read:?}") };
+    assert_eq!(refusal.message.len(), SENTENCE_BYTES_MAX - 1);
 }
 
 #[test]

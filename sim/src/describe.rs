@@ -49,7 +49,7 @@ pub(crate) fn to_agent(message: &ToAgent) -> String {
         AgentOrder::Acknowledged(Acknowledged { fact, .. }) => format!("Acknowledged {}/{}", fact.incarnation.short(), fact.n),
         AgentOrder::Resend(framework) => format!("Resend {}", framework.short()),
         AgentOrder::OpenLog(it) => format!("OpenLog {} of {}", it.request, it.launch),
-        AgentOrder::Refused(reason) => format!("Refused: {reason}"),
+        AgentOrder::Refused(refusal) => format!("Refused: {}", refusal.message),
         AgentOrder::Heartbeat => "Heartbeat".to_owned(),
     };
     format!("{} {order}", message.session)

@@ -40,7 +40,7 @@ impl Command {
 /// The pids limit of a task that asks for none: a fork bomb is held long before the machine feels it.
 pub const PIDS_LIMIT_DEFAULT: u32 = 1_024;
 
-/// What a container may use at the most; the kernel enforces each.
+/// What a container may use at the most; the kernel enforces each but the disk, which the agent watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// CPU time per second of real time, in thousandths of a core: both the weight when cores are short and the ceiling.
@@ -49,6 +49,8 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Processes and threads at one time.
     pub pids: u32,
+    /// The sandbox's files, in bytes. Zero for a container that asked for none: then the agent's own limit counts.
+    pub disk_bytes: u64,
 }
 
 /// How a process ended.

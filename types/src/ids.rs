@@ -176,6 +176,37 @@ pub struct FactId {
     pub n: u64,
 }
 
+/// What an agent proves with that an id is its own. Kept in its log and in the master's registry, and shown to nobody.
+#[derive(Clone, Copy)]
+pub struct AgentSecret([u8; 16]);
+
+impl AgentSecret {
+    /// A secret of these bytes, which must come from the operating system's random source.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, to be stored or sent.
+    pub const fn reveal(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+/// Takes the same time wherever two secrets differ first.
+impl PartialEq for AgentSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+    }
+}
+
+impl Eq for AgentSecret {}
+
+impl fmt::Debug for AgentSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AgentSecret(..)")
+    }
+}
+
 /// The longest task id, in bytes: room for a key, an epoch and a counter, and still one line of a table.
 pub const TASK_ID_BYTES_MAX: usize = 128;
 

@@ -46,6 +46,7 @@ impl TaskSpec {
             cpu_milli: self.resources.cpu_milli(),
             memory_bytes: self.resources.memory_bytes(),
             pids: self.pids_limit.unwrap_or(PIDS_LIMIT_DEFAULT),
+            disk_bytes: self.resources.disk_bytes(),
         }
     }
 }
@@ -143,6 +144,8 @@ named_enum!(
         Signaled = "SIGNALED",
         /// It needed more memory than its limit.
         MemoryLimit = "MEMORY_LIMIT",
+        /// It wrote more to its sandbox than its limit.
+        DiskLimit = "DISK_LIMIT",
         /// The agent's machine ran out of memory though the task was within its limit.
         AgentOutOfMemory = "AGENT_OUT_OF_MEMORY",
         /// Its program could not be executed.
@@ -177,6 +180,8 @@ named_enum!(
         AgentReturned = "AGENT_RETURNED",
         /// Its agent is back and has it no more.
         AgentForgot = "AGENT_FORGOT",
+        /// Its agent's machine was started anew, which ended every process on it.
+        AgentRebooted = "AGENT_REBOOTED",
         /// The framework asked how it is.
         Reconciliation = "RECONCILIATION",
     }

@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use meros_types::{Attributes, Resources};
+use meros_types::{AgentSecret, Attributes, Resources};
 
 /// An agent's settings.
 #[derive(Clone, Debug)]
 pub struct AgentConfig {
     /// Where random ids and jitter come from. The shell draws it from the operating system.
     pub seed: u64,
+    /// What tells it from an impostor; see [`AgentSecret`].
+    pub secret: AgentSecret,
     /// Where it runs, for people.
     pub hostname: String,
     /// All that it can give.
@@ -26,9 +28,10 @@ pub struct AgentConfig {
 
 impl AgentConfig {
     /// The defaults, for this agent.
-    pub fn new(seed: u64, hostname: impl Into<String>, resources: Resources) -> Self {
+    pub fn new(seed: u64, secret: AgentSecret, hostname: impl Into<String>, resources: Resources) -> Self {
         Self {
             seed,
+            secret,
             hostname: hostname.into(),
             resources,
             attributes: Attributes::default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meros_types::{AgentOrder, AgentReport, FromAgent, Now, Register, Registered, SessionId, Time, ToAgent};
+use meros_types::{AgentOrder, AgentReport, FromAgent, Now, Refusal, Register, Registered, SessionId, Time, ToAgent};
 
 use crate::{Agent, AgentConfig, Effect};
 
@@ -71,6 +71,7 @@ impl Agent {
         self.link.heard = now.mono;
         let register = Register {
             agent: self.id,
+            secret: self.config.secret,
             incarnation: self.incarnation,
             term: self.term,
             hostname: self.config.hostname.clone(),
@@ -106,7 +107,7 @@ impl Agent {
     pub(crate) fn received(&mut self, now: Now, message: ToAgent, effects: &mut Vec<Effect>) {
         match (&self.link.state, message.order) {
             (LinkState::Greeting, AgentOrder::Registered(registered)) => self.registered(now, message.session, registered, effects),
-            (LinkState::Greeting, AgentOrder::Refused(reason)) => effects.push(Effect::Exit(reason)),
+            (LinkState::Greeting, AgentOrder::Refused(refusal)) => self.refused(now, refusal, effects),
             (LinkState::Registered { session, .. }, order) if *session == message.session => {
                 self.link.heard = now.mono;
                 self.obey(now, order, effects);
@@ -129,6 +130,14 @@ impl Agent {
         self.resend_all(now, effects);
     }
 
+    /// The master won't have this agent. It waits as after a lost connection when trying again may help; if not, it ends.
+    fn refused(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        match refusal.retry {
+            true => self.disconnected(now, &refusal.message),
+            false => effects.push(Effect::Exit(refusal.message)),
+        }
+    }
+
     fn obey(&mut self, now: Now, order: AgentOrder, effects: &mut Vec<Effect>) {
         match order {
             AgentOrder::Launch(launch) => self.launch(now, *launch, effects),
@@ -139,7 +148,7 @@ impl Agent {
                 let container = self.by_launch.get(&request.launch).copied();
                 effects.push(Effect::ServeLog { request, container });
             }
-            AgentOrder::Refused(reason) => effects.push(Effect::Exit(reason)),
+            AgentOrder::Refused(refusal) => self.refused(now, refusal, effects),
             AgentOrder::Registered(_) | AgentOrder::Heartbeat => {}
         }
     }

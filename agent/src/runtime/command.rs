@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn of(command: Command) -> Result<Execution, TaskFault> {
-        let limits = Limits { cpu_milli: 100, memory_bytes: 0, pids: 10 };
+        let limits = Limits { cpu_milli: 100, memory_bytes: 0, pids: 10, disk_bytes: 0 };
         let spec = ContainerSpec { id: ContainerId::from_bytes([1; 16]), task_id: "t-1".into(), command, limits, uid: None };
         Execution::of(&spec, Path::new("/w/sandbox"))
     }

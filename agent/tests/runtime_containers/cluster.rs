@@ -22,7 +22,7 @@ pub(crate) const HIERARCHIES: [&str; 5] = ["freezer", "pids", "memory", "cpu", "
 const UIDS_FIRST: u32 = 700_000;
 
 /// Enough for every test that is not about limits.
-pub(crate) const ROOMY: Limits = Limits { cpu_milli: 2_000, memory_bytes: 256 << 20, pids: 100 };
+pub(crate) const ROOMY: Limits = Limits { cpu_milli: 2_000, memory_bytes: 256 << 20, pids: 100, disk_bytes: 0 };
 
 /// Which runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,7 +31,8 @@ fn read(cluster: &Cluster, id: ContainerId, hierarchy: &str, file: &str) -> Stri
 }
 
 async fn in_force(cluster: &mut Cluster) {
-    let id = cluster.launch("sleep 1000", Limits { cpu_milli: 1_500, memory_bytes: (64 << 20) + 100, pids: 33 }).await;
+    let id =
+        cluster.launch("sleep 1000", Limits { cpu_milli: 1_500, memory_bytes: (64 << 20) + 100, pids: 33, disk_bytes: 0 }).await;
     let read = |hierarchy, file| read(cluster, id, hierarchy, file);
     assert_eq!(read("cpu", "cpu.shares"), "1536");
     assert_eq!(read("cpu", "cpu.cfs_quota_us"), "150000");
@@ -103,7 +104,7 @@ async fn usage(cluster: &mut Cluster) {
 }
 
 async fn unlimited(cluster: &mut Cluster) {
-    let id = cluster.launch("sleep 1000", Limits { cpu_milli: 0, memory_bytes: 0, pids: 5 }).await;
+    let id = cluster.launch("sleep 1000", Limits { cpu_milli: 0, memory_bytes: 0, pids: 5, disk_bytes: 0 }).await;
     assert_eq!(read(cluster, id, "cpu", "cpu.cfs_quota_us"), "-1");
     assert_eq!(read(cluster, id, "cpu", "cpu.shares"), "2");
     assert!(read(cluster, id, "memory", "memory.limit_in_bytes").parse::<u64>().unwrap() > 1 << 60);

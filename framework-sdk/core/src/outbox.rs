@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use meros_types::{
     Accept, AcceptGroup, Acknowledge, CALLS_MAX, Call, Decline, DemandCall, FILTER_DEFAULT, FromFramework, KillCall, OfferId,
-    Operation, SessionId, TaskId,
+    Operation, SessionId, TaskId, TaskQuery,
 };
 
 use crate::limits::MESSAGE_BYTES_MAX;
@@ -25,7 +25,7 @@ pub(crate) struct Outbox {
     pub(crate) kills: Vec<KillCall>,
     pub(crate) acknowledgements: Vec<Acknowledge>,
     /// Tasks to ask about.
-    pub(crate) reconcile: Vec<TaskId>,
+    pub(crate) reconcile: Vec<TaskQuery>,
     /// Whether to ask about all tasks that the master knows.
     pub(crate) reconcile_all: bool,
     pub(crate) teardown: bool,
@@ -89,7 +89,7 @@ impl Outbox {
         for acknowledgement in all.acknowledgements {
             packer.add(Call::Acknowledge(acknowledgement), 4 * ID_BYTES);
         }
-        packer.add_split(all.reconcile, |task| task.as_str().len() + ID_BYTES, Call::Reconcile);
+        packer.add_split(all.reconcile, |query| query.task.as_str().len() + 2 * ID_BYTES, Call::Reconcile);
         if all.reconcile_all {
             packer.add(Call::Reconcile(Vec::new()), 0);
         }

@@ -45,6 +45,8 @@ pub enum Reply {
     Metrics(Box<Metrics>),
     /// To `KillTask`: the order is on its way, or the task had ended before.
     Killing,
+    /// To `Teardown`: the framework is removed, and its tasks are ending.
+    TornDown,
     /// To `OpenLog`: the agent was told; its log stream will carry the token's number.
     LogOpening,
     /// To any request that can't be met.
@@ -59,6 +61,12 @@ pub enum RequestError {
     UnknownTask {
         /// The id that was asked for.
         task: String,
+    },
+    /// No framework has this id, or it is removed already.
+    #[error("no framework {framework} is known; `meros status` lists those that are")]
+    UnknownFramework {
+        /// The id that was asked for.
+        framework: String,
     },
     /// Several frameworks have a task of this id.
     #[error("task {task} is in several frameworks ({frameworks}); name one with --framework")]

@@ -66,6 +66,11 @@ pub enum Request {
         /// From SIGTERM to SIGKILL; the task's own when none is given.
         grace: Option<Duration>,
     },
+    /// End a framework and every task of it, for good.
+    Teardown {
+        /// Which.
+        framework: FrameworkId,
+    },
     /// Read a task's output: the agent is told to open a log stream that carries the token's number.
     OpenLog {
         /// Whose; needed only when several frameworks have a task of this id.

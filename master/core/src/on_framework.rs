@@ -48,7 +48,7 @@ impl Master {
             Call::Decline(decline) => self.decline(now, framework, decline),
             Call::Kill(kill) => self.kill(now, framework, kill, effects),
             Call::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, effects),
-            Call::Reconcile(tasks) => self.reconcile(now, framework, tasks, effects),
+            Call::Reconcile(tasks) => self.reconcile(now, framework, tasks.into_iter().map(|query| query.task).collect(), effects),
             Call::Teardown => self.remove_framework(framework, "the framework was torn down", effects),
             Call::Heartbeat => {}
             Call::Refused(refused) => self.refuse_call(framework, &refused.call, refused.reason, effects),

@@ -26,6 +26,12 @@ impl Master {
                 }
                 Ok(Reply::Killing)
             }
+            Request::Teardown { framework } => {
+                let unknown = || RequestError::UnknownFramework { framework: framework.to_string() };
+                let ix = self.frameworks_by_id.get(&framework).copied().filter(|ix| !self.frameworks[*ix].removed);
+                self.remove_framework(ix.ok_or_else(unknown)?, "an operator ended it", effects);
+                Ok(Reply::TornDown)
+            }
             Request::OpenLog { framework, task, stream, offset, follow } => {
                 let ix = self.find_task(framework, &task)?;
                 self.reachable(ix)?;

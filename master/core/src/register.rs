@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use meros_types::{
     AgentId, AgentOrder, ContainerSnapshot, Epoch, FrameworkEvent, FrameworkId, Incarnation, LaunchId, Now, OfferedAgent, Reason,
-    Register, Registered, SessionId, Source, TaskSnapshot, TaskState, TaskUpdate, ToAgent,
+    Refusal, Register, Registered, SessionId, Source, TaskSnapshot, TaskState, TaskUpdate, ToAgent,
 };
 
 use crate::event::StreamId;
@@ -17,9 +17,12 @@ use crate::{Effect, Master, Peer};
 impl Master {
     pub(crate) fn register(&mut self, now: Now, stream: StreamId, register: Register, effects: &mut Vec<Effect>) {
         let known = self.known_agent(&register);
-        if let Err(reason) = self.judge(&register, known) {
+        if let Err(message) = self.judge(&register, known) {
             let session = SessionId { term: self.config.term, n: 0 };
-            effects.push(Effect::ToAgent { stream, message: ToAgent { session, order: AgentOrder::Refused(reason) } });
+            effects.push(Effect::ToAgent {
+                stream,
+                message: ToAgent { session, order: AgentOrder::Refused(Refusal { retry: false, message }) },
+            });
             effects.push(Effect::CloseStream { stream });
             return;
         }

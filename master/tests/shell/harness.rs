@@ -10,8 +10,8 @@ use meros_proto::v1::agent_client::AgentClient;
 use meros_proto::v1::scheduler_client::SchedulerClient;
 use meros_proto::{TOKEN_KEY, Token, v1};
 use meros_types::{
-    AgentId, AgentOrder, AgentReport, Attributes, Call, Epoch, FrameworkEvent, FromAgent, FromFramework, Incarnation, Register,
-    Resources, Role, SessionId, Subscribe, SubscribeMode, Term, ToAgent, ToFramework,
+    AgentId, AgentOrder, AgentReport, AgentSecret, Attributes, Call, Epoch, FrameworkEvent, FromAgent, FromFramework, Incarnation,
+    Register, Resources, Role, SessionId, Subscribe, SubscribeMode, Term, ToAgent, ToFramework,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -182,6 +182,7 @@ impl Agent {
     /// Registers an agent with these resources.
     pub(crate) async fn register(&mut self, resources: &str) -> AgentId {
         self.report(AgentReport::Register(Box::new(Register {
+            secret: AgentSecret::from_bytes([5; 16]),
             agent: None,
             incarnation: Incarnation::from_bytes([1; 16]),
             term: Term::default(),

@@ -21,7 +21,7 @@ async fn end(framework: &mut Framework) -> (Vec<FrameworkEvent>, Status) {
 
 /// The session still works: what was asked is answered.
 async fn assert_alive(framework: &mut Framework) {
-    framework.say(vec![Call::Reconcile(vec![TaskId::new("unknown").unwrap()])]).await;
+    framework.say(vec![Call::Reconcile(vec![TaskId::new("unknown").unwrap().into()])]).await;
     assert!(matches!(framework.hear().await.unwrap(), FrameworkEvent::Update(_)));
 }
 
@@ -90,7 +90,7 @@ async fn a_peer_that_does_not_read_is_dropped_and_may_come_back() {
     // Each of these is answered by an update for each id; together they are more than an outbox takes.
     let ids: Vec<TaskId> = (0..20_000).map(|n| TaskId::new(format!("{n:0>100}")).unwrap()).collect();
     for _ in 0..16 {
-        slow.say(vec![Call::Reconcile(ids.clone())]).await;
+        slow.say(vec![Call::Reconcile(ids.iter().cloned().map(Into::into).collect())]).await;
     }
     let dropped = async {
         while !master.get("/metrics", "localhost", "").await.1.contains("\nmeros_master_streams_overflowed_total 1.0\n") {}
@@ -111,7 +111,7 @@ async fn an_answer_to_everything_at_once_is_no_slowness() {
     let mut framework = master.framework().await;
     framework.subscribe().await;
     let ids: Vec<TaskId> = (0..20_000).map(|n| TaskId::new(n.to_string()).unwrap()).collect();
-    framework.say(vec![Call::Reconcile(ids.clone())]).await;
+    framework.say(vec![Call::Reconcile(ids.iter().cloned().map(Into::into).collect())]).await;
     for id in ids {
         let FrameworkEvent::Update(update) = framework.hear().await.unwrap() else { panic!("no update") };
         assert_eq!(update.task, id);

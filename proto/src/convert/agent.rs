@@ -47,6 +47,7 @@ impl From<domain::Register> for v1::Register {
             resources: Some(register.resources.into()),
             attributes: attributes_to_wire(&register.attributes),
             containers: register.containers.into_iter().map(Into::into).collect(),
+            secret: register.secret.reveal().to_vec(),
         }
     }
 }
@@ -58,6 +59,7 @@ impl TryFrom<v1::Register> for domain::Register {
         amounts_in_bounds(&resources, "resources")?;
         Ok(Self {
             agent: optional_id(wire.agent.as_deref(), "agent")?,
+            secret: id(&wire.secret, "secret")?,
             incarnation: id(&wire.incarnation, "incarnation")?,
             term: Term(wire.term),
             hostname: display_name(wire.hostname, "hostname")?,
@@ -151,7 +153,7 @@ impl From<domain::ToAgent> for v1::AgentResponse {
             AgentOrder::Acknowledged(acknowledged) => Order::Acknowledged(acknowledged.into()),
             AgentOrder::Resend(framework) => Order::Resend(v1::Resend { framework: framework.as_bytes().to_vec() }),
             AgentOrder::OpenLog(open) => Order::OpenLog(open.into()),
-            AgentOrder::Refused(reason) => Order::Refused(reason),
+            AgentOrder::Refused(domain::Refusal { retry, message }) => Order::Refused(v1::Refusal { retry, message }),
             AgentOrder::Heartbeat => Order::Heartbeat(v1::Heartbeat {}),
         };
         Self { session: Some(message.session.into()), order: Some(order) }
@@ -169,7 +171,9 @@ impl TryFrom<v1::AgentResponse> for domain::ToAgent {
             Order::Acknowledged(acknowledged) => AgentOrder::Acknowledged(required(Some(acknowledged), "acknowledged")?),
             Order::Resend(resend) => AgentOrder::Resend(id(&resend.framework, "resend.framework")?),
             Order::OpenLog(open) => AgentOrder::OpenLog(required(Some(open), "open_log")?),
-            Order::Refused(reason) => AgentOrder::Refused(sentence(reason)),
+            Order::Refused(v1::Refusal { retry, message }) => {
+                AgentOrder::Refused(domain::Refusal { retry, message: sentence(message) })
+            }
             Order::Heartbeat(_) => AgentOrder::Heartbeat,
         };
         Ok(Self { session, order })

@@ -84,9 +84,22 @@ fn read_call(wire: Option<Wire>) -> Result<domain::Call, WireError> {
     })
 }
 
-fn reconciled(wire: v1::Reconcile) -> Result<Vec<domain::TaskId>, WireError> {
+fn reconciled(wire: v1::Reconcile) -> Result<Vec<domain::TaskQuery>, WireError> {
     at_most(wire.tasks.len(), RECONCILE_TASKS_MAX, "tasks")?;
-    texts(wire.tasks, "tasks", |text| task_id(text, ""))
+    list(wire.tasks, "tasks")
+}
+
+impl From<domain::TaskQuery> for v1::TaskQuery {
+    fn from(query: domain::TaskQuery) -> Self {
+        Self { task: query.task.into(), agent: query.agent.map(|id| id.as_bytes().to_vec()) }
+    }
+}
+
+impl TryFrom<v1::TaskQuery> for domain::TaskQuery {
+    type Error = WireError;
+    fn try_from(wire: v1::TaskQuery) -> Result<Self, WireError> {
+        Ok(Self { task: task_id(wire.task, "task")?, agent: optional_id(wire.agent.as_deref(), "agent")? })
+    }
 }
 
 impl From<domain::Subscribe> for v1::Subscribe {

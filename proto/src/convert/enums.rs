@@ -37,6 +37,7 @@ enums! {
         Accepted, Started, Exited, Signaled, MemoryLimit, AgentOutOfMemory, LaunchFailed, ContainerFailed, KillRequested,
         FrameworkRemoved, SupervisorLost, InvalidOffer, ExceedsOffer, DuplicateTask, InvalidTask, Unimplemented, GroupRefused,
         AgentRefused, LaunchLost, AgentUnreachable, AgentReturned, AgentForgot, Reconciliation,
+        DiskLimit, AgentRebooted,
     }
     SessionEndKind { Fenced, Removed, Invalid }
     LogStream { Stdout, Stderr }

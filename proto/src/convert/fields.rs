@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meros_types as domain;
-use meros_types::{AgentId, Attributes, ContainerId, FrameworkId, Incarnation, Role, TaskId};
+use meros_types::{AgentId, AgentSecret, Attributes, ContainerId, FrameworkId, Incarnation, Role, TaskId};
 
 use crate::error::prefix;
 use crate::{ATTRIBUTES_MAX, DISPLAY_NAME_BYTES_MAX, SENTENCE_BYTES_MAX, WireError, v1};
@@ -76,7 +76,7 @@ macro_rules! random_ids {
     };
 }
 
-random_ids!(AgentId, FrameworkId, ContainerId, Incarnation);
+random_ids!(AgentId, AgentSecret, FrameworkId, ContainerId, Incarnation);
 
 /// Reads a random id that must be there.
 pub(crate) fn id<I: RandomId>(bytes: &[u8], field: &str) -> Result<I, WireError> {

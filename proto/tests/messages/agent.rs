@@ -19,10 +19,12 @@ pub(crate) fn from_agent() -> impl Strategy<Value = FromAgent> {
 }
 
 fn register() -> impl Strategy<Value = Register> {
-    let who = (option::of(agent_id()), incarnation(), any::<u64>().prop_map(Term), display_name());
+    let secret = any::<[u8; 16]>().prop_map(AgentSecret::from_bytes);
+    let who = (option::of(agent_id()), secret, incarnation(), any::<u64>().prop_map(Term), display_name());
     let what = (resources(), attributes(), vec(container(), 0..3));
-    (who, what).prop_map(|((agent, incarnation, term, hostname), (resources, attributes, containers))| Register {
+    (who, what).prop_map(|((agent, secret, incarnation, term, hostname), (resources, attributes, containers))| Register {
         agent,
+        secret,
         incarnation,
         term,
         hostname,
@@ -50,7 +52,7 @@ pub(crate) fn to_agent() -> impl Strategy<Value = ToAgent> {
         1 => acknowledged.prop_map(AgentOrder::Acknowledged),
         1 => framework_id().prop_map(AgentOrder::Resend),
         1 => open_log().prop_map(AgentOrder::OpenLog),
-        1 => sentence().prop_map(AgentOrder::Refused),
+        1 => (any::<bool>(), sentence()).prop_map(|(retry, message)| AgentOrder::Refused(Refusal { retry, message })),
         1 => Just(AgentOrder::Heartbeat),
     ];
     (session_id(), order).prop_map(|(session, order)| ToAgent { session, order })

@@ -24,7 +24,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (task_id(), option::of(duration())).prop_map(|(task, grace)| Call::Kill(KillCall { task, grace })),
         1 => (agent_id(), launch_id(), fact_id())
             .prop_map(|(agent, launch, fact)| Call::Acknowledge(Acknowledge { agent, launch, fact })),
-        1 => vec(task_id(), 0..4).prop_map(Call::Reconcile),
+        1 => vec((task_id(), option::of(agent_id())).prop_map(|(task, agent)| TaskQuery { task, agent }), 0..4).prop_map(Call::Reconcile),
         1 => Just(Call::Teardown),
         1 => Just(Call::Heartbeat),
         1 => refused_call().prop_map(Call::Refused),

@@ -2,7 +2,7 @@
 
 use meros_agent_core::shim::Kill;
 use meros_agent_core::{Agent, AgentConfig, ContainerPlan, Effect, Event};
-use meros_types::{AgentOrder, ContainerId, Launch, LaunchId, TaskSpec};
+use meros_types::{AgentOrder, AgentSecret, ContainerId, Launch, LaunchId, TaskSpec};
 
 use super::Cluster;
 use crate::AgentSpec;
@@ -58,9 +58,10 @@ impl Cluster {
     pub(super) fn power_on(&mut self, index: usize) {
         let seeds = &mut self.random.seeds;
         let agent = &mut self.agents[index];
+        let secret = AgentSecret::from_bytes(u128::from(seeds.next_u64()).to_be_bytes());
         let config = AgentConfig {
             attributes: agent.spec.attributes.clone(),
-            ..AgentConfig::new(seeds.next_u64(), agent.hostname.clone(), agent.spec.resources.clone())
+            ..AgentConfig::new(seeds.next_u64(), secret, agent.hostname.clone(), agent.spec.resources.clone())
         };
         agent.turns.next_life(seeds);
         agent.core = Some(Agent::new(config));

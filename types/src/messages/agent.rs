@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AgentId, Attributes, ContainerId, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Resources, Role, SessionId, TaskId,
-    TaskSpec, TaskState, TaskUpdate, Term,
+    AgentId, AgentSecret, Attributes, ContainerId, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Resources, Role, SessionId,
+    TaskId, TaskSpec, TaskState, TaskUpdate, Term,
 };
 
 /// From an agent to the master.
@@ -32,6 +32,8 @@ pub enum AgentReport {
 pub struct Register {
     /// Its id, when a master has given it one.
     pub agent: Option<AgentId>,
+    /// What tells it from an impostor: made once in the life of its work directory, and bound to its id at its admission.
+    pub secret: AgentSecret,
     /// This life of the process.
     pub incarnation: Incarnation,
     /// The highest term that it has obeyed.
@@ -109,10 +111,19 @@ pub enum AgentOrder {
     Resend(FrameworkId),
     /// Somebody wants to read a task's output: open a log stream for this request.
     OpenLog(OpenLog),
-    /// The master won't have this agent; the sentence says why and what to do.
-    Refused(String),
+    /// The master won't have this agent.
+    Refused(Refusal),
     /// Nothing; the stream is alive.
     Heartbeat,
+}
+
+/// Why a master won't have an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whether trying again, here or at another master, may help. If not, the agent's process ends.
+    pub retry: bool,
+    /// For people: what is wrong and what to do.
+    pub message: String,
 }
 
 /// Who one is, as the master sees it.

@@ -1,5 +1,6 @@
 //! Between a framework's scheduler and the master.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +42,9 @@ pub enum Call {
     Kill(KillCall),
     /// The scheduler has this fact for good; its agent may forget it.
     Acknowledge(Acknowledge),
-    /// How are these tasks (all, when none is named)? Answered with one update each.
-    Reconcile(Vec<TaskId>),
+    /// How are these tasks (all, when none is named)? Answered with one update each, but for those whose agent the master
+    /// waits for: it speaks of them when the agent is back, or was given up.
+    Reconcile(Vec<TaskQuery>),
     /// Ends the framework and every task of it.
     Teardown,
     /// Nothing; the stream is alive.
@@ -133,6 +135,29 @@ pub struct KillCall {
     pub task: TaskId,
     /// From SIGTERM to SIGKILL; the task's own when none is given.
     pub grace: Option<Duration>,
+}
+
+/// A task that its scheduler asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskQuery {
+    /// The task.
+    pub task: TaskId,
+    /// Where it was launched, if the scheduler knows: then a master that has not heard of the task can tell whether it is
+    /// waiting for that agent, has lost it, or has it without the task.
+    pub agent: Option<AgentId>,
+}
+
+/// About a task of which no more is known.
+impl From<TaskId> for TaskQuery {
+    fn from(task: TaskId) -> Self {
+        Self { task, agent: None }
+    }
+}
+
+impl fmt::Display for TaskQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.task.fmt(f)
+    }
 }
 
 /// The scheduler has a fact for good.

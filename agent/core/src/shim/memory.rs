@@ -37,7 +37,7 @@ mod tests {
 
     fn check(oom_kills: u64, peak: u64, limit: u64, expected: Option<OutOfMemory>) {
         let usage = Usage { oom_kills, memory_peak_bytes: peak, ..Usage::default() };
-        let limits = Limits { cpu_milli: 100, memory_bytes: limit, pids: 10 };
+        let limits = Limits { cpu_milli: 100, memory_bytes: limit, pids: 10, disk_bytes: 0 };
         assert_eq!(out_of_memory(&ExitRecord { exit: Exit::Signal(9), usage }, &limits), expected);
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use meros_agent_core::{Event, StartFailure};
-use meros_types::{AgentOrder, Exit, ExitRecord, SessionId, Term, Usage};
+use meros_types::{AgentOrder, Exit, ExitRecord, Refusal, SessionId, Term, Usage};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -86,7 +86,7 @@ fn perform(world: &mut World, launched: &mut u64, act: Act) {
         Act::Disconnected => Event::Disconnected { reason: String::new() },
         Act::OldOrder => {
             let session = std::mem::take(&mut world.session);
-            world.run(world.order(AgentOrder::Refused("never obeyed".to_owned())));
+            world.run(world.order(AgentOrder::Refused(Refusal { retry: false, message: "never obeyed".to_owned() })));
             world.session = session;
             return;
         }

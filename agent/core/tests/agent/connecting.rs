@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meros_agent_core::Event;
-use meros_types::{AgentId, AgentOrder, Exit, Registered, SessionId, Term};
+use meros_types::{AgentId, AgentOrder, Exit, Refusal, Registered, SessionId, Term};
 
 use crate::harness::*;
 
@@ -103,7 +103,7 @@ fn a_master_of_an_earlier_term_is_not_obeyed() {
 #[test]
 fn a_refusal_ends_the_process_with_its_reason() {
     let mut world = World::began().after(Event::Connected);
-    world.check(world.order(AgentOrder::Refused("no".to_owned())), &["exit: no"]);
+    world.check(world.order(AgentOrder::Refused(Refusal { retry: false, message: "no".to_owned() })), &["exit: no"]);
 }
 
 /// Otherwise the agent would do nothing but beat.

@@ -13,13 +13,13 @@ use std::time::Duration;
 use meros_types::{
     Call, Demand, DemandCall, FAILOVER_TIMEOUT_DEFAULT, FromFramework, Now, Role, SHAPES_MAX, Subscribe, SubscribeMode,
 };
-use meros_types::{TaskUpdate, Time};
+use meros_types::{TaskId, TaskQuery, TaskUpdate, Time};
 
 use crate::doubts::Doubts;
 use crate::limits::EPHEMERAL_TIMEOUT;
 use crate::link::{Link, Step};
 use crate::outbox::Outbox;
-use crate::{Context, Disconnection, Effect, Event, Offer, Scheduler, SessionError};
+use crate::{Context, Disconnection, Effect, Event, Offer, Scheduler, SessionError, Task};
 use end::Closing;
 
 /// Who a scheduler says that it is.
@@ -265,7 +265,8 @@ impl<S: Scheduler> Host<S> {
             self.doubts.ask_now(self.cx.tasks.iter().map(|(id, _)| id.clone()), now);
         }
         self.outbox.kills = self.cx.tasks.take_due_kills(now);
-        self.outbox.reconcile = self.doubts.take_due(now);
+        let query = |task: TaskId| TaskQuery { agent: self.cx.tasks.get(&task).and_then(Task::agent), task };
+        self.outbox.reconcile = self.doubts.take_due(now).into_iter().map(query).collect();
         let revive = std::mem::take(&mut self.cx.wishes.revive);
         if std::mem::take(&mut self.called) || revive {
             self.ask_for_demand(revive);

@@ -233,5 +233,10 @@ pub(crate) fn acknowledged(launch: u64, life: u8, n: u64) -> Call {
 }
 
 pub(crate) fn reconcile(tasks: &[&str]) -> Call {
-    Call::Reconcile(tasks.iter().map(|task| TaskId::new(*task).unwrap()).collect())
+    Call::Reconcile(tasks.iter().map(|task| query(task)).collect())
+}
+
+/// A task, and the agent that every offer is of.
+fn query(task: &str) -> TaskQuery {
+    TaskQuery { task: TaskId::new(task).unwrap(), agent: Some(agent()) }
 }

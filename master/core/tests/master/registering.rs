@@ -1,7 +1,7 @@
 //! Agents register: new ones, those that were here before, and those that can't be taken.
 
 use meros_types::TaskState::{Finished, Killing, Running};
-use meros_types::{Demand, Register, Resources};
+use meros_types::{AgentSecret, Demand, Register, Resources};
 
 use crate::harness::*;
 
@@ -149,6 +149,7 @@ fn whoever_speaks_before_registering_is_cut_off() {
 fn registering_twice_over_one_stream_ends_it() {
     let mut world = World::new().with_agent("a", "cpus:4");
     let again = Register {
+        secret: AgentSecret::from_bytes([5; 16]),
         agent: None,
         incarnation: meros_types::Incarnation::from_bytes([9; 16]),
         term: meros_types::Term(0),

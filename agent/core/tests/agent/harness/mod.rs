@@ -32,7 +32,7 @@ impl World {
     }
 
     pub(crate) fn configured(change: impl FnOnce(&mut AgentConfig)) -> Self {
-        let mut config = AgentConfig::new(7, "host", resources("cpus:4;mem:8GiB;ports:[1-9]"));
+        let mut config = AgentConfig::new(7, AgentSecret::from_bytes([5; 16]), "host", resources("cpus:4;mem:8GiB;ports:[1-9]"));
         change(&mut config);
         let mut world = Self {
             total: config.resources.clone(),

@@ -27,7 +27,7 @@ impl World {
             AgentOrder::Acknowledged(acknowledged) => format!("acknowledged {}", acknowledged.fact.n),
             AgentOrder::Resend(framework) => format!("resend {}", self.subscriber(*framework).unwrap_or_default()),
             AgentOrder::OpenLog(open) => format!("open log {}", open.launch),
-            AgentOrder::Refused(reason) => format!("refused: {reason}"),
+            AgentOrder::Refused(refusal) => format!("refused: {}", refusal.message),
             AgentOrder::Heartbeat if self.shows_heartbeats => "heartbeat".to_owned(),
             AgentOrder::Heartbeat => return None,
         })

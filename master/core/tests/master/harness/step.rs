@@ -256,7 +256,7 @@ pub(crate) fn kill(name: &str) -> Call {
 }
 
 pub(crate) fn reconcile(names: &[&str]) -> Call {
-    Call::Reconcile(names.iter().map(|name| task_id(name)).collect())
+    Call::Reconcile(names.iter().map(|name| task_id(name).into()).collect())
 }
 
 impl World {
@@ -312,6 +312,7 @@ impl World {
 
     fn registration(&self, step: &Registers) -> Register {
         Register {
+            secret: AgentSecret::from_bytes([5; 16]),
             agent: step.of.as_ref().and_then(|name| self.peers.get(name)?.agent),
             incarnation: Incarnation::from_bytes(u128::from(step.life).to_be_bytes()),
             term: Term(step.term),
