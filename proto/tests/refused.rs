@@ -278,6 +278,7 @@ fn an_agent_says_all_of_itself() {
         session: None,
         report: Some(v1::agent_request::Report::Register(v1::Register {
             incarnation: vec![7; 16],
+            secret: vec![8; 16],
             resources: Some(v1::Resources::default()),
             attributes: vec![rack.clone(), rack],
             ..v1::Register::default()

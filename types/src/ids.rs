@@ -177,7 +177,8 @@ pub struct FactId {
 }
 
 /// What an agent proves with that an id is its own. Kept in its log and in the master's registry, and shown to nobody.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct AgentSecret([u8; 16]);
 
 impl AgentSecret {
@@ -200,6 +201,21 @@ impl PartialEq for AgentSecret {
 }
 
 impl Eq for AgentSecret {}
+
+/// In hexadecimal, for what is stored.
+impl From<AgentSecret> for String {
+    fn from(secret: AgentSecret) -> String {
+        Uuid::from_bytes(secret.0).simple().to_string()
+    }
+}
+
+impl TryFrom<String> for AgentSecret {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = Uuid::try_parse(&text).map_err(|_| "a secret is 32 hexadecimal digits")?;
+        Ok(Self(bytes.into_bytes()))
+    }
+}
 
 impl fmt::Debug for AgentSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
