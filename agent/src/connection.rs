@@ -29,6 +29,8 @@ const OUTBOX_MESSAGES_MAX: usize = 8_192;
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 /// How long the whole stream may take: a master that is stopped still has its connections accepted, by the kernel.
 const OPEN_WAIT: Duration = Duration::from_secs(10);
+/// How long the last words of an agent that ends may take to be read.
+const FINISH_WAIT: Duration = Duration::from_secs(1);
 /// How often a silent connection is asked whether it is alive, and how long it may take to say so.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
@@ -85,6 +87,14 @@ impl Connection {
     pub(crate) fn send(&self, message: FromAgent) -> bool {
         // A queue that is closed belongs to a connection that has just broken, of which the loop hears soon.
         !matches!(self.outgoing.try_send(message), Err(mpsc::error::TrySendError::Full(_)))
+    }
+
+    /// Says nothing more, and waits until all that was said is sent and the master has ended the stream, but not for long.
+    pub(crate) async fn finish(mut self) {
+        // The end of the queue is the end of our half of the stream.
+        self.outgoing = mpsc::channel(1).0;
+        // A master that does not answer is none to wait for.
+        let _ = tokio::time::timeout(FINISH_WAIT, &mut self.task).await;
     }
 }
 

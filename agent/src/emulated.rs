@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use meros_agent_core::AgentConfig;
+use meros_agent_core::{Agent as Core, AgentConfig, Found};
 use meros_proto::token::discover;
 use meros_types::{AgentSecret, Attributes, ContainerId, Exit, ExitRecord, IdSource, Resources, Usage};
+use nix::unistd::Pid;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::connection::{Route, endpoint, on_the_wire};
-use crate::daemon::{Daemon, ENDS_MAX};
+use crate::daemon::{Beginning, Daemon, ENDS_MAX};
 use crate::error::Error;
 use crate::runtime::{ContainerPaths, ContainerRuntime, ContainerSpec, Ended, Kill, LaunchError, RuntimeError};
 use meros_daemon::clock;
@@ -59,8 +60,9 @@ pub async fn run(options: EmulatedOptions, shutdown: impl Future<Output = ()>) -
         let (runtime, ends) = Emulated::new(options.task_duration);
         let mut stopping = stopping.clone();
         let stopped = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
-        let daemon = Daemon::new(config, route, Arc::new(runtime), ends, Arc::default());
-        agents.spawn(async move { daemon.run(stopped).await.0 });
+        let beginning = Beginning { core: Core::new(config), found: Vec::new(), log: None, task_disk_max: None };
+        let daemon = Daemon::new(beginning, route, Arc::new(runtime), ends, Arc::default())?;
+        agents.spawn(async move { daemon.run(stopped, false).await.0 });
     }
     let refused = async {
         match agents.join_next().await {
@@ -132,6 +134,10 @@ impl ContainerRuntime for Emulated {
         Ok(())
     }
 
+    async fn adopt(&self, _: &[ContainerId]) -> Result<Vec<(ContainerId, Found)>, RuntimeError> {
+        Ok(Vec::new())
+    }
+
     async fn kill(&self, id: ContainerId, how: Kill) -> Result<(), RuntimeError> {
         let timer = lock(&self.running).remove(&id);
         timer.ok_or(RuntimeError::NotRunning { id })?.abort();
@@ -157,6 +163,10 @@ impl ContainerRuntime for Emulated {
     async fn destroy_all(&self) -> Result<(), RuntimeError> {
         std::mem::take(&mut *lock(&self.running)).into_values().for_each(|timer| timer.abort());
         Ok(())
+    }
+
+    fn processes(&self, _: ContainerId) -> Vec<Pid> {
+        Vec::new()
     }
 
     fn paths(&self, id: ContainerId) -> ContainerPaths {

@@ -55,6 +55,23 @@ pub enum Error {
         /// The first beyond it.
         end: u32,
     },
+    /// Another agent has the name.
+    #[error("another agent runs under the name {name:?} (it holds the lock on {}); give this one a name of its own with --name", lock.display())]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// What is locked.
+        lock: PathBuf,
+    },
+    /// The settings can't be gone on with.
+    #[error(transparent)]
+    Configuration(#[from] meros_agent_core::ConfigurationError),
+    /// The log can't be used.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
+    /// The system has no threads to spare.
+    #[error("can't start the agent's threads: {0}")]
+    Threads(#[source] io::Error),
     /// The container runtime can't start, or could not clean up.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),

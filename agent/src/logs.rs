@@ -30,8 +30,8 @@ pub(crate) struct Logs {
 
 /// The output of a container that this agent has.
 pub(crate) struct Source {
-    /// The file.
-    pub(crate) path: PathBuf,
+    /// The directory with its segments.
+    pub(crate) directory: PathBuf,
     /// How far the container is.
     pub(crate) phase: watch::Receiver<Phase>,
 }
@@ -48,8 +48,8 @@ impl Logs {
             let place = free.try_acquire();
             let source = match (&place, source) {
                 (Ok(_), Some(source)) => Ok(source),
-                (Ok(_), None) => Err("the agent has no container of this task any more, and so no output".to_owned()),
-                (Err(_), _) => Err(format!("the agent already serves {READERS_MAX} readers; try again when one has ended")),
+                (Ok(_), None) => Err(FeedError::NoContainer),
+                (Err(_), _) => Err(FeedError::Busy),
             };
             if let Err(reason) = push(&route, &request, source).await {
                 tracing::debug!(request = request.request, reason, "a log stream broke");
@@ -59,7 +59,7 @@ impl Logs {
 }
 
 /// One whole log stream: until all is sent, or the master answers because the reader has gone.
-async fn push(route: &Route, request: &OpenLog, source: Result<Source, String>) -> Result<(), String> {
+async fn push(route: &Route, request: &OpenLog, source: Result<Source, FeedError>) -> Result<(), String> {
     let way = route.way().await?;
     let (chunks, queue) = mpsc::channel(CHUNKS_WAITING);
     let mut client = way.client();
@@ -75,49 +75,72 @@ async fn push(route: &Route, request: &OpenLog, source: Result<Source, String>) 
     }
 }
 
-async fn feed(request: &OpenLog, source: Result<Source, String>, chunks: mpsc::Sender<LogChunk>) {
+/// Sends everything, and last how it ended: a stream without that counts as broken.
+async fn feed(request: &OpenLog, source: Result<Source, FeedError>, chunks: mpsc::Sender<LogChunk>) {
+    let number = request.request;
     let mut offset = request.offset;
     // At once, so that the reader learns that the agent is there.
-    if chunks.send(LogChunk::output(request.request, offset, Vec::new())).await.is_err() {
+    if chunks.send(LogChunk::output(number, offset, Vec::new())).await.is_err() {
         return;
     }
-    let failure = match source {
-        Ok(source) => feed_file(request, source, &mut offset, &chunks).await.map_err(|error| error.to_string()),
-        Err(reason) => Err(reason),
+    let outcome = match source {
+        Ok(source) => feed_output(request, source, &mut offset, &chunks).await,
+        Err(error) => Err(error),
     };
-    if let Err(reason) = failure {
-        let _ = chunks.send(LogChunk::failed(request.request, offset, reason)).await;
-    }
+    let last = match outcome {
+        Ok(()) => LogChunk::end(number, offset),
+        Err(error) if error.may_pass() => LogChunk::interrupted(number, offset, error.to_string()),
+        Err(error) => LogChunk::failed(number, offset, error.to_string()),
+    };
+    // An error means that the reader has gone.
+    let _ = chunks.send(last).await;
 }
 
-async fn feed_file(
+async fn feed_output(
     request: &OpenLog,
     mut source: Source,
     offset: &mut u64,
     chunks: &mpsc::Sender<LogChunk>,
 ) -> Result<(), FeedError> {
-    // A container that is being made has no file yet. An error means that it is gone, as opening will show.
+    // A container that is being made has no output yet. An error means that it is gone, as opening will show.
     let _ = source.phase.wait_for(|phase| *phase != Phase::Starting).await;
-    let opened = Follower::open(&source.path, *offset, request.follow, source.phase).await;
-    let mut file = opened.map_err(|error| match error.kind() {
+    let opened = Follower::open(source.directory, request.stream, *offset, request.follow, source.phase).await;
+    let mut output = opened.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => FeedError::NeverStarted,
         _ => FeedError::Unreadable(error),
     })?;
-    let mut buffer = vec![0; LOG_CHUNK_BYTES_MAX];
-    loop {
-        let count = file.read(&mut buffer).await.map_err(FeedError::Unreadable)?;
-        if count == 0 || chunks.send(LogChunk::output(request.request, *offset, buffer[..count].to_vec())).await.is_err() {
+    if output.offset() != *offset {
+        *offset = output.offset();
+        if chunks.send(LogChunk::output(request.request, *offset, Vec::new())).await.is_err() {
             return Ok(());
         }
-        *offset += count as u64;
+    }
+    let mut buffer = vec![0; LOG_CHUNK_BYTES_MAX];
+    loop {
+        let (start, count) = output.read(&mut buffer).await.map_err(FeedError::Unreadable)?;
+        *offset = start + count as u64;
+        if count == 0 || chunks.send(LogChunk::output(request.request, start, buffer[..count].to_vec())).await.is_err() {
+            return Ok(());
+        }
     }
 }
 
 /// Why a reader gets no more, as the reader is told.
 #[derive(Debug, thiserror::Error)]
 enum FeedError {
+    #[error("the agent has no container of this task any more, and so no output")]
+    NoContainer,
+    #[error("the agent already serves {READERS_MAX} readers; try again when one has ended")]
+    Busy,
     #[error("the task was never started, or its output was removed since; there is nothing to read")]
     NeverStarted,
     #[error("the agent can't read the output: {0}")]
     Unreadable(#[source] io::Error),
+}
+
+impl FeedError {
+    /// Whether asking again may help: a reader leaves, an agent that stops comes back.
+    fn may_pass(&self) -> bool {
+        matches!(self, FeedError::Busy | FeedError::Unreadable(_))
+    }
 }

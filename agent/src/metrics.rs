@@ -15,6 +15,7 @@ pub(crate) fn render(counts: &Counts) -> Result<String, fmt::Error> {
 fn loops(counts: &Counts) -> Vec<Sample> {
     let read = |value: &std::sync::atomic::AtomicU64| value.load(Ordering::Relaxed);
     let connected = u64::from(counts.connected.load(Ordering::Relaxed));
+    let log_stalled = u64::from(counts.log_stalled.load(Ordering::Relaxed));
     vec![
         gauge("meros_agent_connected", "Whether there is a stream to the master: 1 or 0.", connected),
         counter("meros_agent_connections_total", "Streams to the master that came about.", read(&counts.connections)),
@@ -22,5 +23,6 @@ fn loops(counts: &Counts) -> Vec<Sample> {
         counter("meros_agent_containers_started_total", "Containers whose program was executed.", read(&counts.started)),
         counter("meros_agent_containers_failed_total", "Containers that could not be started.", read(&counts.failed)),
         counter("meros_agent_containers_ended_total", "Containers that are over.", read(&counts.ended)),
+        gauge("meros_agent_log_stalled", "Whether the agent's log can't be written: 1 or 0.", log_stalled),
     ]
 }

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use meros_agent_core::{ContainerPlan, Event, StartFailure};
-use meros_types::{ContainerId, LogStream};
+use meros_types::ContainerId;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::daemon::Input;
+use crate::fail_point::fail_point;
 use crate::logs::Source;
 use crate::runtime::{ContainerRuntime, ContainerSpec, Ended, Kill, LaunchError, RuntimeError};
 
@@ -36,16 +37,28 @@ pub(crate) struct Operations {
 
 struct Container {
     phase: watch::Sender<Phase>,
-    /// The last operation that was begun. None only while the next one takes it over.
+    /// The last operation that was begun. None for a container of an earlier life that has seen none, and while the next takes it.
     last: Option<JoinHandle<()>>,
     /// Its end, when that came before the report of its start.
     early_end: Option<Ended>,
 }
 
+impl Container {
+    fn new(phase: Phase, last: Option<JoinHandle<()>>) -> Self {
+        Self { phase: watch::channel(phase).0, last, early_end: None }
+    }
+}
+
 impl Operations {
-    /// Operations on this runtime, reported to these inputs.
-    pub(crate) fn new(runtime: Arc<dyn ContainerRuntime>, inputs: mpsc::Sender<Input>) -> Self {
-        Self { runtime, inputs, containers: BTreeMap::new() }
+    /// Operations on this runtime, reported to these inputs. Of the remembered containers, which have a directory by now, it is
+    /// said whether they run.
+    pub(crate) fn new(
+        runtime: Arc<dyn ContainerRuntime>,
+        inputs: mpsc::Sender<Input>,
+        remembered: impl Iterator<Item = (ContainerId, bool)>,
+    ) -> Self {
+        let container = |runs| Container::new(if runs { Phase::Running } else { Phase::Over }, None);
+        Self { runtime, inputs, containers: remembered.map(|(id, runs)| (id, container(runs))).collect() }
     }
 
     /// Makes a container and executes its program. Reported as [`Input::Launched`].
@@ -59,20 +72,26 @@ impl Operations {
             // Without a loop there is nobody to tell.
             let _ = inputs.send(Input::Launched(id, launched)).await;
         });
-        let (phase, _) = watch::channel(Phase::Starting);
-        self.containers.insert(id, Container { phase, last: Some(last), early_end: None });
+        self.containers.insert(id, Container::new(Phase::Starting, Some(last)));
     }
 
-    /// Asks for the end of a container.
+    /// Asks for the end of a container. One that is still being made can be destroyed and waits for nothing then: its launch may
+    /// hang, and this is to end that.
     pub(crate) fn kill(&mut self, id: ContainerId, how: Kill) {
         let runtime = Arc::clone(&self.runtime);
-        self.after_the_last(id, async move {
+        let killing = async move {
             match runtime.kill(id, how).await {
                 // It has ended by itself meanwhile, or never began.
                 Ok(()) | Err(RuntimeError::NotRunning { .. }) => {}
                 Err(error) => tracing::warn!(container = %id, %error, ?how, "a container can't be killed"),
             }
-        });
+        };
+        let starting = self.containers.get(&id).is_some_and(|container| *container.phase.borrow() == Phase::Starting);
+        if starting && how == Kill::Destroy {
+            tokio::spawn(killing);
+        } else {
+            self.after_the_last(id, killing);
+        }
     }
 
     /// Removes the directory of a container that is over.
@@ -82,6 +101,7 @@ impl Operations {
             if let Err(error) = runtime.remove(id).await {
                 tracing::warn!(container = %id, %error, "a container's directory can't be removed");
             }
+            fail_point("directory-removed");
         });
         self.containers.remove(&id);
     }
@@ -112,14 +132,9 @@ impl Operations {
     }
 
     /// Where a container's output is; none when there is no such container.
-    pub(crate) fn source(&self, id: ContainerId, stream: LogStream) -> Option<Source> {
+    pub(crate) fn source(&self, id: ContainerId) -> Option<Source> {
         let container = self.containers.get(&id)?;
-        let paths = self.runtime.paths(id);
-        let path = match stream {
-            LogStream::Stdout => paths.stdout(),
-            LogStream::Stderr => paths.stderr(),
-        };
-        Some(Source { path, phase: container.phase.subscribe() })
+        Some(Source { directory: self.runtime.paths(id).logs(), phase: container.phase.subscribe() })
     }
 
     /// How many containers run.

@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use meros_types::{Attributes, Resources};
 
+use crate::runtime::LogLimits;
+
 /// The port of an agent whose address names none.
 pub const AGENT_PORT_DEFAULT: u16 = 5051;
 /// The users of tasks when nobody names others: as many as a user namespace has, in a range that distributions leave alone.
 pub const TASK_UIDS_DEFAULT: Range<u32> = 200_000..265_536;
+/// How large the sandbox of a task may become that asked for no disk, when nobody says otherwise.
+pub const TASK_DISK_MAX_DEFAULT: u64 = 10 << 30;
 
 /// An agent's settings.
 #[derive(Debug)]
@@ -20,7 +24,7 @@ pub struct AgentOptions {
     pub master: String,
     /// Where it keeps its containers and its lock. One agent per directory; every task's user must be able to pass through it.
     pub work_dir: PathBuf,
-    /// Its cgroups are below `meros/<name>`. None for a name made from the work directory.
+    /// Its own on this machine, of 1 to 64 letters, digits, `-` and `_`; its cgroups are below `meros/<name>`. None for a name made from the work directory.
     pub name: Option<String>,
     /// What people see as its machine. None for the machine's own name.
     pub hostname: Option<String>,
@@ -34,18 +38,30 @@ pub struct AgentOptions {
     pub isolation: IsolationMode,
     /// The users that tasks run as, one for each container, when the agent runs as root.
     pub task_uids: Range<u32>,
+    /// How large a segment of the log of a task's output becomes, in bytes; at least 4 KiB. Default 8 MiB.
+    pub task_log_bytes: u64,
+    /// How many segments are kept of each of a task's two outputs; from 2 to 1,000. Default 4. More than `task_log_bytes` x
+    /// `task_log_files` is never kept of either; what is older is removed.
+    pub task_log_files: u32,
+    /// How large the sandbox of a task may become that asked for no disk, in bytes. Default 10 GiB. The sandboxes are measured a
+    /// few times in a second, less often when they have many files, so that a fast writer can go beyond it before it is killed.
+    pub task_disk_max: u64,
     /// The file with the master's token. None to look where the master leaves it for the same user.
     pub token_file: Option<PathBuf>,
     /// Where it serves `/healthz` and `/metrics`; port 0 takes any free one. None for nowhere. Default 127.0.0.1:5051.
     pub listen: Option<SocketAddr>,
     /// Listens off loopback though there is no TLS.
     pub allow_insecure_listen: bool,
-    /// Removes the work directory at the end: for a cluster that only lives as long as a command.
+    /// At the end destroys the containers and removes the work directory, for a cluster that only lives as long as a command.
+    /// Otherwise tasks run on, and the next agent with the work directory takes them over.
     pub destroy_on_exit: bool,
     /// The reading end of a pipe whose other end the parent process holds: when that is gone, the agent ends.
     pub lifeline: Option<OwnedFd>,
     /// The program to execute as the launcher: one that calls [`dispatch_if_launcher`](crate::dispatch_if_launcher) first.
     pub launcher_program: PathBuf,
+    /// Where the kernel names the boot of the machine. A test simulates a reboot with a file of its own.
+    #[doc(hidden)]
+    pub boot_id_file: PathBuf,
 }
 
 impl AgentOptions {
@@ -61,12 +77,16 @@ impl AgentOptions {
             silence_max: Duration::from_secs(30),
             isolation: IsolationMode::Auto,
             task_uids: TASK_UIDS_DEFAULT,
+            task_log_bytes: LogLimits::default().bytes,
+            task_log_files: LogLimits::default().files,
+            task_disk_max: TASK_DISK_MAX_DEFAULT,
             token_file: None,
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, AGENT_PORT_DEFAULT))),
             allow_insecure_listen: false,
             destroy_on_exit: false,
             lifeline: None,
             launcher_program: PathBuf::from("/proc/self/exe"),
+            boot_id_file: PathBuf::from("/proc/sys/kernel/random/boot_id"),
         }
     }
 }

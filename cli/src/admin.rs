@@ -1,14 +1,13 @@
-//! The operator's connection to a master: one question and its answer, or a task's output.
+//! The operator's connection to a master: one question and its answer.
 //!
-//! Owned here: the token on every request, patience with a master that can't be reached, and reading on from where a broken
-//! stream of output ended. Deliberately absent: sessions of schedulers, which are the SDK's.
+//! Owned here: the token on every request, and patience with a master that can't be reached. Deliberately absent: reading a task's
+//! output ([`crate::logs`]), and sessions of schedulers, which are the SDK's.
 
 use std::time::Duration;
 
 use meros_proto::v1::admin_client::AdminClient;
-use meros_proto::{KillTask, ReadLog, STATE_BYTES_MAX, TOKEN_KEY, v1};
-use meros_types::ClusterState;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use meros_proto::{KillTask, STATE_BYTES_MAX, TOKEN_KEY, Teardown, WireError, v1};
+use meros_types::{ClusterState, FrameworkId};
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
@@ -20,18 +19,11 @@ use crate::error::Error;
 use crate::output;
 
 /// The pause before the second attempt; it doubles with each.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause between attempts.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A stream of output that did not come to its end.
-struct Broken {
-    /// Whether anything came over it.
-    was_open: bool,
-    status: Status,
-}
 
 type Bearer = Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send + Sync>;
 
@@ -68,7 +60,7 @@ impl Admin {
                 Err(status) => self.wait_or_fail(status, ends, &mut pause).await?,
             }
         };
-        ClusterState::try_from(reply).map_err(|source| Error::Unreadable { address: self.address.clone(), source })
+        ClusterState::try_from(reply).map_err(|source| self.unreadable(source))
     }
 
     /// Has a task ended. When this returns, that is under way.
@@ -83,52 +75,24 @@ impl Admin {
         }
     }
 
-    /// Copies a task's output from `read.offset` on, until it has ended when `read.follow` says so. A broken stream is opened
-    /// again where it broke, for as long as `patience` allows.
-    pub(crate) async fn copy_log(
-        &mut self,
-        mut read: ReadLog,
-        patience: Duration,
-        to: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<(), Error> {
-        let mut ends = Instant::now() + patience;
+    /// Ends a framework for good. When this returns, that is on the master's disk.
+    pub(crate) async fn teardown(&mut self, framework: FrameworkId, patience: Duration) -> Result<(), Error> {
+        let ends = Instant::now() + patience;
         let mut pause = PAUSE_MIN;
+        let mut tried = false;
         loop {
-            let Err(broken) = self.copy_stream(&mut read, to).await? else { return Ok(()) };
-            if broken.was_open {
-                (ends, pause) = (Instant::now() + patience, PAUSE_MIN);
+            match self.client().teardown(v1::TeardownRequest::from(Teardown { framework })).await {
+                Ok(_) => return Ok(()),
+                // The attempt whose answer was lost has done it.
+                Err(status) if tried && status.code() == Code::NotFound => return Ok(()),
+                Err(status) => self.wait_or_fail(status, ends, &mut pause).await?,
             }
-            let reason = reason(&broken.status);
-            self.wait_or_fail(broken.status, ends, &mut pause).await.map_err(|_| Error::Log { reason })?;
+            tried = true;
         }
     }
 
-    /// One stream of output to its end, or to where it broke.
-    async fn copy_stream(&self, read: &mut ReadLog, to: &mut (impl AsyncWrite + Unpin)) -> Result<Result<(), Broken>, Error> {
-        let mut was_open = false;
-        let broken = |was_open, status| Ok(Err(Broken { was_open, status }));
-        let mut stream = match self.client().read_log(v1::ReadLogRequest::from(read.clone())).await {
-            Ok(reply) => reply.into_inner(),
-            Err(status) => return broken(was_open, status),
-        };
-        loop {
-            let chunk = match stream.message().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => return Ok(Ok(())),
-                Err(status) => return broken(was_open, status),
-            };
-            chunk.check().map_err(|source| Error::Unreadable { address: self.address.clone(), source })?;
-            if let Some(reason) = chunk.error {
-                return broken(false, Status::unavailable(reason));
-            }
-            was_open = true;
-            to.write_all(&chunk.data).await?;
-            to.flush().await?;
-            read.offset = chunk.offset.saturating_add(chunk.data.len() as u64).max(read.offset);
-        }
-    }
-
-    fn client(&self) -> AdminClient<InterceptedService<Channel, Bearer>> {
+    /// A client of the master's service for operators, whose calls carry the token.
+    pub(crate) fn client(&self) -> AdminClient<InterceptedService<Channel, Bearer>> {
         let authorization = self.authorization.clone();
         let bearer: Bearer = Box::new(move |mut request: Request<()>| {
             request.metadata_mut().insert(TOKEN_KEY, authorization.clone());
@@ -137,16 +101,24 @@ impl Admin {
         AdminClient::with_interceptor(self.channel.clone(), bearer).max_decoding_message_size(STATE_BYTES_MAX)
     }
 
+    /// Why a call came to nothing.
+    pub(crate) fn failed(&self, status: &Status) -> Error {
+        let (address, reason) = (self.address.clone(), reason(status));
+        if is_away(status) { Error::Unreachable { address, reason } } else { Error::Refused { address, reason } }
+    }
+
+    /// The master said what has no meaning.
+    pub(crate) fn unreadable(&self, source: WireError) -> Error {
+        Error::Unreadable { address: self.address.clone(), source }
+    }
+
     /// Pauses before another attempt, or fails when none can help or the patience is over.
     async fn wait_or_fail(&mut self, status: Status, ends: Instant, pause: &mut Duration) -> Result<(), Error> {
-        let (address, reason) = (self.address.clone(), reason(&status));
-        if status.code() != Code::Unavailable {
-            return Err(Error::Refused { address, reason });
-        }
-        if Instant::now() + *pause > ends {
-            return Err(Error::Unreachable { address, reason });
+        if !is_away(&status) || Instant::now() + *pause > ends {
+            return Err(self.failed(&status));
         }
         if !self.said {
+            let (address, reason) = (&self.address, reason(&status));
             output::note(format!("meros: can't reach the master at {address} ({reason}); trying again"));
             self.said = true;
         }
@@ -156,8 +128,14 @@ impl Admin {
     }
 }
 
+/// Whether it is not the master's word but its absence, or another's that it speaks of. A connection that breaks has many codes;
+/// what they have in common is a cause on this side.
+pub(crate) fn is_away(status: &Status) -> bool {
+    status.code() == Code::Unavailable || std::error::Error::source(status).is_some()
+}
+
 /// The innermost cause, which is what a person can act on: "Connection refused" and not "transport error".
-fn reason(status: &Status) -> String {
+pub(crate) fn reason(status: &Status) -> String {
     let mut cause = std::error::Error::source(status);
     let mut innermost = None;
     while let Some(error) = cause {

@@ -1,11 +1,14 @@
-//! `meros batch`: each line of a file as a task. Owned here: reading the file and the table at the end. Deliberately absent: the
-//! scheduler, which `meros-batch` is.
+//! `meros batch`: each line of a file as a task. Owned here: reading the file, what a key changes, and the table at the end.
+//! Deliberately absent: the scheduler, which `meros-batch` is.
+
+mod state;
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use meros::{FileStore, SessionError};
 use meros_batch::{Batch, Item, Record, Status};
-use meros_types::{Exit, Resources, TaskState};
+use meros_types::{Exit, Resources, SessionEndKind, TaskState};
 
 use crate::args::BatchArgs;
 use crate::error::Error;
@@ -30,6 +33,12 @@ const COLUMNS: &[Column] = &[
     Column::number("WALL S"),
 ];
 
+/// A batch that outlives this process.
+struct Lasting {
+    key: String,
+    state: PathBuf,
+}
+
 /// Runs the commands, and succeeds when all of them did.
 pub(crate) async fn run(arguments: BatchArgs) -> Result<(), Error> {
     let mut signals = EndSignals::listen()?;
@@ -37,21 +46,57 @@ pub(crate) async fn run(arguments: BatchArgs) -> Result<(), Error> {
     if items.is_empty() {
         return Err(Error::Usage(format!("{} has no command", arguments.file.display())));
     }
-    let count = items.len();
+    let lasting = arguments.key.clone().zip(arguments.state.clone()).map(|(key, state)| Lasting { key, state });
+    let store = lasting.as_ref().map(|lasting| state::open(&lasting.state, &lasting.key, &items)).transpose()?;
+    let ended = schedule(&arguments, items, lasting.as_ref().zip(store), &mut signals).await;
+    let (batch, interrupted) = ended.map_err(|error| explained(error, lasting.as_ref()))?;
+    show(&batch, arguments.json)?;
+    if interrupted && !batch.is_over() {
+        return Err(interruption(lasting.as_ref()));
+    }
+    outcome(&batch)
+}
+
+/// Runs the scheduler until it is over or a signal comes, and says which of them it was.
+async fn schedule(
+    arguments: &BatchArgs,
+    items: Vec<Item>,
+    lasting: Option<(&Lasting, FileStore)>,
+    signals: &mut EndSignals,
+) -> Result<(Batch, bool), Error> {
+    let (count, lasts) = (items.len(), lasting.is_some());
     let parallel = arguments.parallel.map_or(usize::MAX, |parallel| parallel as usize);
     let batch = Batch::from_items(items).parallel(parallel);
-    let (handle, mut running) = framework::start(&arguments.connection, FRAMEWORK_NAME, &arguments.role, batch)?;
-    let followed = tokio::select! {
-        followed = progress::follow(&handle, &mut running, count) => Some(followed?),
-        () = signals.next() => None,
+    let framework = framework::named(&arguments.connection, FRAMEWORK_NAME, &arguments.role);
+    let (handle, mut running) = match lasting {
+        Some((lasting, store)) => framework.key(&lasting.key).state(store).spawn(batch.resumable())?,
+        None => framework.spawn(batch)?,
     };
-    let interrupted = followed.is_none();
-    let batch = match followed {
-        Some(batch) => batch,
-        None => framework::end(&handle, &mut running).await?,
+    tokio::select! {
+        batch = progress::follow(&handle, &mut running, count) => return Ok((batch?, false)),
+        () = signals.next() => {}
+    }
+    let batch = if lasts { framework::leave(&handle, &mut running).await } else { framework::end(&handle, &mut running).await };
+    Ok((batch?, true))
+}
+
+/// What the end of a session means here.
+fn explained(error: Error, lasting: Option<&Lasting>) -> Error {
+    let (Some(Lasting { key, state }), Error::Framework(meros::Error::Session(SessionError::Ended { kind, message }))) =
+        (lasting, &error)
+    else {
+        return error;
     };
-    show(&batch, arguments.json)?;
-    outcome(&batch, interrupted)
+    match kind {
+        SessionEndKind::Fenced => Error::Outcome(format!(
+            "another scheduler with the key {key:?} has taken over: this one has ended, and the tasks are the other's"
+        )),
+        SessionEndKind::Removed => Error::Outcome(format!(
+            "the master ended the session: {message}. The tasks have ended with it; to run all commands anew, remove the state file {}",
+            state.display()
+        )),
+        SessionEndKind::Invalid => error,
+    }
 }
 
 fn items(arguments: &BatchArgs) -> Result<Vec<Item>, Error> {
@@ -102,11 +147,16 @@ fn row(record: &Record) -> Vec<Cell> {
     ]
 }
 
+/// What becomes of the commands that have not ended.
+fn interruption(lasting: Option<&Lasting>) -> Error {
+    let Some(Lasting { key, .. }) = lasting else { return Error::Interrupted };
+    Error::Outcome(format!(
+        "interrupted; the tasks run on. The same call goes on with them, and `meros teardown --key {key}` ends them"
+    ))
+}
+
 /// Success, or the sentence that says how many did not finish and why the first of them did not.
-fn outcome(batch: &Batch, interrupted: bool) -> Result<(), Error> {
-    if interrupted {
-        return Err(Error::Interrupted);
-    }
+fn outcome(batch: &Batch) -> Result<(), Error> {
     let others: Vec<&Record> = batch.records().iter().filter(|record| record.status != Status::Done).collect();
     let Some(first) = others.first() else { return Ok(()) };
     let state = first.state.map_or("NOT LAUNCHED", TaskState::as_str);

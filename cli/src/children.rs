@@ -281,7 +281,7 @@ fn command(arguments: &[OsString], work_dir: &Path) -> Result<Command, Error> {
     for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MEROS_")) {
         command.env_remove(variable);
     }
-    command.args(arguments).arg("--destroy-on-exit").arg("--work-dir").arg(work_dir);
+    command.args(arguments).args(["--config", "none", "--destroy-on-exit", "--work-dir"]).arg(work_dir);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
     Ok(command)
 }

@@ -30,10 +30,6 @@ pub(crate) async fn agent(arguments: AgentArgs) -> Result<(), Error> {
 }
 
 fn master_options(arguments: MasterArgs) -> Result<MasterOptions, Error> {
-    if arguments.unreachable_after <= arguments.heartbeat {
-        return Err(Error::Usage("--unreachable-after must be longer than --heartbeat".to_owned()));
-    }
-    let work_dir = arguments.work_dir.unwrap_or_else(|| default_work_dir("master"));
     Ok(MasterOptions {
         listen: arguments.listen,
         timings: Timings {
@@ -47,29 +43,32 @@ fn master_options(arguments: MasterArgs) -> Result<MasterOptions, Error> {
         allow_insecure_listen: arguments.insecure_listen,
         destroy_on_exit: arguments.destroy_on_exit,
         lifeline: lifeline(arguments.destroy_on_exit)?,
-        ..MasterOptions::new(work_dir)
+        ..MasterOptions::new(arguments.work_dir)
     })
 }
 
 fn agent_options(arguments: AgentArgs) -> Result<AgentOptions, Error> {
-    let work_dir = arguments.work_dir.unwrap_or_else(|| default_work_dir("agent"));
     Ok(AgentOptions {
         name: arguments.name,
         hostname: arguments.hostname,
         resources: arguments.resources,
         attributes: arguments.attributes.unwrap_or_default(),
+        silence_max: arguments.silence_max,
         isolation: match arguments.isolation {
             Isolation::Auto => IsolationMode::Auto,
             Isolation::Cgroup => IsolationMode::Cgroup,
             Isolation::Plain => IsolationMode::Plain,
         },
         task_uids: arguments.task_uids,
+        task_log_bytes: arguments.task_log_bytes,
+        task_log_files: arguments.task_log_files,
+        task_disk_max: arguments.task_disk_max,
         token_file: arguments.token_file,
         listen: arguments.listen.0,
         allow_insecure_listen: arguments.insecure_listen,
         destroy_on_exit: arguments.destroy_on_exit,
         lifeline: lifeline(arguments.destroy_on_exit)?,
-        ..AgentOptions::new(arguments.master, work_dir)
+        ..AgentOptions::new(arguments.master, arguments.work_dir)
     })
 }
 
@@ -83,7 +82,25 @@ fn lifeline(destroy_on_exit: bool) -> Result<Option<OwnedFd>, Error> {
     Ok((destroy_on_exit && kind.is_fifo()).then(|| file.into()))
 }
 
-fn default_work_dir(daemon: &str) -> PathBuf {
+/// Where a daemon keeps its own when nobody says otherwise: root's daemons with the system's, others in their user's home.
+pub(crate) fn default_work_dir(daemon: &str) -> PathBuf {
     let home = meros_proto::token::home().filter(|_| !nix::unistd::geteuid().is_root());
     home.map_or_else(|| PathBuf::from("/var/lib/meros"), |home| home.join(".meros")).join(daemon)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Action, Cli};
+
+    #[test]
+    fn the_flags_have_the_defaults_of_the_options() {
+        let Action::Master(master) = Cli::parse_from(["meros", "master", "--work-dir", "/w"]).action else { panic!("no master") };
+        assert_eq!(format!("{:?}", master_options(*master).unwrap()), format!("{:?}", MasterOptions::new("/w")));
+        let Action::Agent(agent) = Cli::parse_from(["meros", "agent", "--work-dir", "/w"]).action else { panic!("no agent") };
+        let options = AgentOptions::new("127.0.0.1:5050", "/w");
+        assert_eq!(format!("{:?}", agent_options(*agent).unwrap()), format!("{options:?}"));
+    }
 }

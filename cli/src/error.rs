@@ -7,13 +7,13 @@ use meros_proto::{TokenError, WireError};
 
 /// The exit code when something failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
-/// The exit code when a flag, a variable or a command is wrong.
+/// The exit code when a flag, a variable, a configuration file or a command is wrong.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The values of several flags don't go together, or name what isn't there.
+    /// A configuration file is wrong, or the values of several settings don't go together, or they name what isn't there.
     #[error("{0}")]
     Usage(String),
     /// Standard output can't be written.

@@ -20,17 +20,33 @@ pub(crate) fn start<S: Scheduler>(
     role: &Role,
     scheduler: S,
 ) -> Result<(Handle<S>, Running<S>), Error> {
-    let mut framework = Framework::new(name).master(&connection.master).role(role.as_str());
-    if let Some(file) = &connection.token_file {
-        framework = framework.token_file(file);
+    Ok(named(connection, name, role).spawn(scheduler)?)
+}
+
+/// A framework of this name that is still to be started.
+pub(crate) fn named(connection: &Connection, name: &str, role: &Role) -> Framework {
+    let framework = Framework::new(name).master(&connection.master).role(role.as_str());
+    match &connection.token_file {
+        Some(file) => framework.token_file(file),
+        None => framework,
     }
-    Ok(framework.spawn(scheduler)?)
 }
 
 /// Ends the framework and every task of it, and gives the scheduler back. A master that can't be told in time finds out by itself.
 pub(crate) async fn end<S: Scheduler>(handle: &Handle<S>, running: &mut Running<S>) -> Result<S, Error> {
     // A scheduler that has ended already says so in its own result.
     let _ = timeout(END_TIMEOUT, handle.call(|_, cx| cx.teardown())).await;
+    ended(running).await
+}
+
+/// Ends the scheduler alone, and gives it back: the framework and its tasks wait for the next process with its key.
+pub(crate) async fn leave<S: Scheduler>(handle: &Handle<S>, running: &mut Running<S>) -> Result<S, Error> {
+    // As above.
+    let _ = timeout(END_TIMEOUT, handle.call(|_, cx| cx.stop())).await;
+    ended(running).await
+}
+
+async fn ended<S: Scheduler>(running: &mut Running<S>) -> Result<S, Error> {
     match timeout(END_TIMEOUT, running).await {
         Ok(ended) => Ok(ended?),
         Err(_) => Err(Error::Interrupted),

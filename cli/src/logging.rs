@@ -12,14 +12,19 @@ pub(crate) fn filter(text: &str) -> Result<String, String> {
         .map_err(|_| "write a level (error, warn, info, debug, trace), or levels by module".to_owned())
 }
 
-/// Starts logging, and returns the filter: one that was asked for goes first, then `-v`, then the default.
-pub(crate) fn start(filter: Option<String>, verbose: u8, is_daemon: bool) -> String {
-    let usual = match (verbose, is_daemon) {
+/// The filter when none was named: what `-v` and `-vv` mean, and the default.
+pub(crate) fn usual(verbose: u8, is_daemon: bool) -> &'static str {
+    match (verbose, is_daemon) {
         (0, true) => "info",
         (0, false) => "warn",
         (1, _) => "info,meros=debug,meros_master=debug,meros_agent=debug,meros_session=debug",
         _ => "trace",
-    };
+    }
+}
+
+/// Starts logging, and returns the filter: one that was asked for, or the usual one.
+pub(crate) fn start(filter: Option<String>, verbose: u8, is_daemon: bool) -> String {
+    let usual = usual(verbose, is_daemon);
     let text = filter.unwrap_or_else(|| usual.to_owned());
     // The command line took it through `filter` above.
     let filter = EnvFilter::try_new(&text).unwrap_or_else(|_| EnvFilter::new(usual));

@@ -7,39 +7,51 @@ mod admin;
 mod args;
 mod batch;
 mod children;
+mod config;
 mod daemons;
 mod demo;
 mod error;
 mod framework;
 mod local;
 mod logging;
+mod logs;
 mod output;
 mod progress;
+mod registry;
 mod run;
 mod signals;
 mod simulate;
 mod status;
+mod teardown;
 mod usage;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 use args::{Action, Cli};
+use config::{Asked, Refusal};
 use error::{EXIT_FAILED, EXIT_USAGE, Error};
 
 fn main() -> ExitCode {
     // An agent re-executes this binary as its launcher, which forks: that must be decided before there is any other thread.
     meros_agent::dispatch_if_launcher();
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
-        Err(error) => return explain(&error, &arguments),
+    let cli = match config::read(&arguments) {
+        Ok(Asked::Perform(cli)) => *cli,
+        Ok(Asked::Print(text)) => return told(output::say(text).map_err(Error::from).map(|()| 0)),
+        Err(Refusal::Clap(error)) => return explain(&error, &arguments),
+        Err(Refusal::Line(line)) => return told(Err(Error::Usage(line))),
     };
     let log_filter = logging::start(cli.log_level, cli.verbose, cli.action.is_daemon());
-    match perform(cli.action, log_filter) {
+    told(perform(cli.action, log_filter))
+}
+
+/// What the process exits with, after saying why.
+fn told(outcome: Result<u8, Error>) -> ExitCode {
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output::note(format!("meros: {error}"));
@@ -72,6 +84,9 @@ fn perform(action: Action, log_filter: String) -> Result<u8, Error> {
         Action::Batch(arguments) => runtime.block_on(batch::run(arguments)).map(|()| 0),
         Action::Status(arguments) => runtime.block_on(status::status(arguments)).map(|()| 0),
         Action::Kill(arguments) => runtime.block_on(status::kill(arguments)).map(|()| 0),
+        Action::Teardown(arguments) => runtime.block_on(teardown::teardown(arguments)).map(|()| 0),
+        Action::Registry(arguments) => registry::run(arguments).map(|()| 0),
+        Action::Logs(arguments) => runtime.block_on(logs::logs(arguments)).map(|()| 0),
         Action::Simulate(arguments) => simulate::run(&arguments).map(|()| 0),
         Action::Demo(arguments) => runtime.block_on(demo::run(arguments)).map(|()| 0),
         Action::Completions { shell } => {

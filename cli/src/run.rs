@@ -1,7 +1,7 @@
 //! `meros run`: one command as one task, its output here, its exit code ours.
 //!
 //! Owned here: a scheduler that launches once, and what its end means for a shell. Deliberately absent: the session with the
-//! master (the SDK's) and reading on where a stream of output broke ([`Admin::copy_log`]).
+//! master (the SDK's) and reading on where a stream of output broke ([`logs::copy`]).
 
 use std::ffi::OsString;
 use std::io;
@@ -19,6 +19,7 @@ use crate::admin::Admin;
 use crate::args::{Connection, RunArgs};
 use crate::error::Error;
 use crate::framework;
+use crate::logs::{self, LogPatience};
 use crate::output;
 use crate::signals::EndSignals;
 
@@ -27,7 +28,7 @@ const FRAMEWORK_NAME: &str = "run";
 /// How long a task may wait for room before the user is told.
 const ROOM_WAIT: Duration = Duration::from_secs(5);
 /// How long the output may be out of reach until the rest of it is given up.
-const LOG_PATIENCE: Duration = Duration::from_secs(60);
+const LOG_PATIENCE: LogPatience = LogPatience { first: Duration::from_secs(60), again: Duration::from_secs(60) };
 
 /// Runs the command and returns what to exit with.
 pub(crate) async fn run(arguments: RunArgs) -> Result<u8, Error> {
@@ -148,8 +149,8 @@ impl Following {
     }
 }
 
-async fn copy(mut admin: Admin, read: ReadLog, mut to: impl AsyncWrite + Unpin) -> bool {
-    match admin.copy_log(read, LOG_PATIENCE, &mut to).await {
+async fn copy(admin: Admin, read: ReadLog, mut to: impl AsyncWrite + Unpin) -> bool {
+    match logs::copy(&admin, read, LOG_PATIENCE, &mut to).await {
         Ok(()) => false,
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => true,
         Err(error) => {

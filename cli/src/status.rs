@@ -91,7 +91,7 @@ pub(crate) async fn kill(arguments: KillArgs) -> Result<(), Error> {
 }
 
 /// The one framework whose id begins so.
-fn framework_of(state: &ClusterState, prefix: &str) -> Result<FrameworkId, Error> {
+pub(crate) fn framework_of(state: &ClusterState, prefix: &str) -> Result<FrameworkId, Error> {
     let wanted = prefix.to_ascii_lowercase();
     let mut found = state.frameworks.iter().map(|framework| framework.id).filter(|id| id.to_string().starts_with(&wanted));
     match (found.next(), found.next()) {

@@ -4,9 +4,11 @@
 
 mod support;
 
+use std::fs::Permissions;
 use std::io::Read;
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Output, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -101,6 +103,37 @@ fn batch_runs_each_line_and_tries_again() {
     let output = cluster.run(&["batch", file]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().filter(|line| line.contains("FINISHED")).count(), 2);
+    cluster.end();
+}
+
+#[test]
+fn a_batch_with_a_key_is_run_once_and_its_state_is_of_nothing_else() {
+    let cluster = Local::start();
+    let path = |name: &str| cluster.folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, state, mark) = (path("commands.txt"), path("state"), path("mark"));
+    std::fs::write(&mark, "").unwrap();
+    std::fs::set_permissions(&mark, Permissions::from_mode(0o666)).unwrap();
+    std::fs::write(&file, format!("echo begun >> {mark}\nfalse\n")).unwrap();
+    let arguments = ["batch", &file, "--cpus", "0.5", "--mem", "16MiB", "--json", "--state", &state, "--key"];
+    let batch = |key| cluster.run(&[&arguments[..], &[key]].concat());
+    let first = batch("nightly");
+    assert_eq!(first.status.code(), Some(1), "{}", text(&first.stderr));
+    let again = batch("nightly");
+    assert_eq!((again.status.code(), text(&again.stdout)), (Some(1), text(&first.stdout)), "{}", text(&again.stderr));
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "begun\n");
+    assert_eq!(cluster.status("frameworks"), Value::Array(Vec::new()), "nobody is left who waits for a successor");
+
+    let refused = |output: Output, words: &[&str]| {
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    };
+    refused(batch("weekly"), &[&state, "nightly", "weekly"]);
+    std::fs::write(&file, "true\n").unwrap();
+    refused(batch("nightly"), &[&state, "list"]);
+    refused(cluster.run(&["batch", &file, "--key", "nightly"]), &["--state"]);
+    refused(cluster.run(&["batch", &file, "--state", &state]), &["--key"]);
+    refused(batch(""), &["--key"]);
     cluster.end();
 }
 

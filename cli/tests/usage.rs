@@ -22,7 +22,7 @@ fn refused(variables: &[(&str, &str)], arguments: &[&str], words: &[&str]) {
 
 #[test]
 fn a_bad_flag_is_named_with_what_to_write_instead() {
-    refused(&[], &["agent", "--resources", "mem:8"], &["--resources", "8MiB or 8GiB"]);
+    refused(&[], &["agent", "--resources", "mem:8"], &["flag --resources: ", "8MiB or 8GiB"]);
     refused(&[], &["agent", "--attributes", "rack"], &["--attributes", "rack:a"]);
     refused(&[], &["agent", "--task-uids", "0-9"], &["--task-uids", "root"]);
     refused(&[], &["agent", "--isolation", "strong"], &["--isolation", "auto, cgroup, plain"]);
@@ -41,15 +41,15 @@ fn a_bad_flag_is_named_with_what_to_write_instead() {
 
 #[test]
 fn a_bad_variable_is_named_as_such() {
-    refused(&[("MEROS_RESOURCES", "cpus:x")], &["agent"], &["variable MEROS_RESOURCES", "cpus:x"]);
-    refused(&[("MEROS_MASTER", "http://a")], &["status"], &["variable MEROS_MASTER", "HOST:PORT"]);
-    refused(&[("MEROS_DESTROY_ON_EXIT", "perhaps")], &["master"], &["variable MEROS_DESTROY_ON_EXIT"]);
-    refused(&[("MEROS_LOG", "a=b=c")], &["status"], &["variable MEROS_LOG"]);
+    refused(&[("MEROS_AGENT_RESOURCES", "cpus:x")], &["agent"], &["in the environment, MEROS_AGENT_RESOURCES: ", "cpus:x"]);
+    refused(&[("MEROS_MASTER", "http://a")], &["status"], &["in the environment, MEROS_MASTER: ", "HOST:PORT"]);
+    refused(&[("MEROS_MASTER_DESTROY_ON_EXIT", "perhaps")], &["master"], &["in the environment, MEROS_MASTER_DESTROY_ON_EXIT: "]);
+    refused(&[("MEROS_LOG", "a=b=c")], &["status"], &["in the environment, MEROS_LOG: "]);
 }
 
 #[test]
 fn a_flag_goes_before_its_variable() {
-    refused(&[("MEROS_RESOURCES", "cpus:1")], &["agent", "--resources=mem:8"], &["--resources", "MiB"]);
+    refused(&[("MEROS_AGENT_RESOURCES", "cpus:1")], &["agent", "--resources=mem:8"], &["flag --resources: ", "MiB"]);
 }
 
 #[test]
@@ -77,7 +77,17 @@ fn help_teaches() {
         assert!(help.contains("Example") && help.contains(&format!("meros {command}")), "{help}");
     }
     let agent = text(&run(&["agent", "--help"]).stdout);
-    for word in ["MEROS_RESOURCES", "ports:[31000-32000]", "[default: 127.0.0.1:5050]", "rack:a", "auto", "cgroup", "plain"] {
+    for word in [
+        "MEROS_AGENT_RESOURCES",
+        "/etc/meros/agent.toml",
+        "Flags go before variables",
+        "ports:[31000-32000]",
+        "[default: 127.0.0.1:5050]",
+        "rack:a",
+        "auto",
+        "cgroup",
+        "plain",
+    ] {
         assert!(agent.contains(word), "no {word:?} in: {agent}");
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::address::Master;
 use crate::clock::Clock;
 use crate::connection::{Connection, News};
+use crate::state::{Committer, Outcome};
 
 /// How many events one batch may have: enough to share a message, few enough that an answer doesn't wait long.
 const BATCH_MAX: usize = 256;
@@ -24,6 +25,8 @@ pub(crate) struct Driver<S> {
     /// Whether some handle is left that could call.
     callable: bool,
     connection: Option<Connection>,
+    /// Without one, nothing outlives the process.
+    committer: Option<Committer>,
     /// A connection that is sending its last words.
     closing: Option<JoinHandle<()>>,
     batch: Vec<Event<S>>,
@@ -33,12 +36,19 @@ pub(crate) struct Driver<S> {
 enum Woken<S> {
     News(Option<News>),
     Called(Option<Calling<S>>),
+    Stored(Outcome),
     Time,
 }
 
 impl<S: Scheduler> Driver<S> {
-    pub(crate) fn new(host: Host<S>, clock: Clock, master: Master, calls: mpsc::Receiver<Calling<S>>) -> Self {
-        Self { host, clock, master, calls, callable: true, connection: None, closing: None, batch: Vec::new() }
+    pub(crate) fn new(
+        host: Host<S>,
+        clock: Clock,
+        master: Master,
+        calls: mpsc::Receiver<Calling<S>>,
+        committer: Option<Committer>,
+    ) -> Self {
+        Self { host, clock, master, calls, callable: true, connection: None, committer, closing: None, batch: Vec::new() }
     }
 
     /// Runs the scheduler to its end.
@@ -57,13 +67,24 @@ impl<S: Scheduler> Driver<S> {
             }
             for effect in effects.drain(..) {
                 if let Some(result) = self.perform(effect) {
-                    if let Some(closing) = self.closing.take() {
-                        let _ = closing.await; // It logs what there is to say.
-                    }
-                    return result.map(|()| self.host.into_scheduler());
+                    return self.finish(result).await;
                 }
             }
         }
+    }
+
+    /// Lets the connection and the store come to their ends.
+    async fn finish(mut self, result: Result<(), SessionError>) -> Result<S, SessionError> {
+        if let Some(closing) = self.closing.take() {
+            let _ = closing.await; // It logs what there is to say.
+        }
+        if let Some(committer) = self.committer.take() {
+            let stored = committer.finish().await.map_err(SessionError::NotSaved);
+            result.and(stored)?;
+        } else {
+            result?;
+        }
+        Ok(self.host.into_scheduler())
     }
 
     /// Waits until there is at least one event, and takes what else there is by then.
@@ -71,6 +92,9 @@ impl<S: Scheduler> Driver<S> {
         if self.batch.is_empty() {
             let woken = self.wait().await;
             self.take(woken);
+        }
+        if let Some(outcome) = self.committer.as_mut().and_then(Committer::try_outcome) {
+            self.take(Woken::Stored(outcome));
         }
         while self.batch.len() < BATCH_MAX {
             let Some(news) = self.connection.as_mut().and_then(|connection| connection.news.try_recv().ok()) else { break };
@@ -101,8 +125,15 @@ impl<S: Scheduler> Driver<S> {
                 None => std::future::pending().await,
             }
         };
+        let stored = async {
+            match &mut self.committer {
+                Some(committer) => committer.outcome().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             news = news => Woken::News(news),
+            outcome = stored => Woken::Stored(outcome),
             calling = self.calls.recv(), if self.callable => Woken::Called(calling),
             () = time => Woken::Time,
         }
@@ -116,6 +147,8 @@ impl<S: Scheduler> Driver<S> {
             Woken::News(None) => self.lose(Disconnection::Lost("the connection's task ended".to_owned())),
             Woken::Called(Some(calling)) => self.batch.push(Event::Called(calling)),
             Woken::Called(None) => self.callable = false,
+            Woken::Stored(Outcome::Committed(seq)) => self.batch.push(Event::Committed { seq }),
+            Woken::Stored(Outcome::Failed(reason)) => self.batch.push(Event::CommitFailed { reason }),
             Woken::Time => {} // `gather` looks at the clock.
         }
     }
@@ -138,6 +171,10 @@ impl<S: Scheduler> Driver<S> {
                 }
             }
             Effect::Disconnect => self.closing = self.connection.take().map(Connection::close),
+            Effect::Commit { seq, changes } => match &self.committer {
+                Some(committer) => committer.commit(seq, changes),
+                None => self.batch.push(Event::Committed { seq }),
+            },
             Effect::Finished(result) => return Some(result),
         }
         None

@@ -4,6 +4,8 @@ use meros_proto::TokenError;
 use meros_session::SessionError;
 use meros_types::NameError;
 
+use crate::StateError;
+
 /// Why a scheduler doesn't run, or runs no more.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,7 +26,10 @@ pub enum Error {
     /// The token file that was named can't be used.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// The system gave no thread for the scheduler.
+    /// What an earlier process stored can't be read.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The system gave no thread for the scheduler, or for its store.
     #[error("can't start the scheduler's thread")]
     Thread(#[source] std::io::Error),
     /// The session is over.

@@ -1,19 +1,21 @@
 //! What a user says about a framework before it runs.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use meros_proto::TokenError;
-use meros_session::{Host, Identity, Scheduler};
+use meros_session::{Host, Identity, Saved, Scheduler};
 use meros_types::Role;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::Error;
 use crate::address::Master;
 use crate::clock::{self, Clock};
 use crate::driver::Driver;
 use crate::handle::{CALLS_MAX, Handle, Running};
+use crate::state::Committer;
+use crate::{Error, StateStore};
 
 /// The variable that names the master when the program doesn't.
 pub const MASTER_VARIABLE: &str = "MEROS_MASTER";
@@ -25,7 +27,6 @@ const _: () = assert!(meros_session::limits::COMMAND_BYTES_MAX == meros_proto::C
 const _: () = assert!(meros_session::limits::TASK_NAME_BYTES_MAX == meros_proto::DISPLAY_NAME_BYTES_MAX);
 
 /// A framework that is to run: who it is, and where its master is.
-#[derive(Clone, Debug)]
 pub struct Framework {
     name: String,
     key: Option<String>,
@@ -33,12 +34,20 @@ pub struct Framework {
     failover_timeout: Option<Duration>,
     master: Option<String>,
     token_file: Option<PathBuf>,
+    state: Option<Box<dyn StateStore>>,
+}
+
+impl fmt::Debug for Framework {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framework").field("name", &self.name).field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl Framework {
     /// A framework of this name, in the role `*`, at the master that `MEROS_MASTER` names or else at 127.0.0.1:5050.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), key: None, roles: Vec::new(), failover_timeout: None, master: None, token_file: None }
+        let (key, roles, failover_timeout) = (None, Vec::new(), None);
+        Self { name: name.into(), key, roles, failover_timeout, master: None, token_file: None, state: None }
     }
 
     /// The master's address: `host:port`.
@@ -77,6 +86,14 @@ impl Framework {
         self
     }
 
+    /// Where the scheduler's state is kept, such as a [`crate::FileStore`]: a new process with the same [`Framework::key`] then
+    /// goes on where the one before was. Without a key it begins anew each time.
+    #[must_use]
+    pub fn state(mut self, store: impl StateStore) -> Self {
+        self.state = Some(Box::new(store));
+        self
+    }
+
     /// Runs `scheduler` until it stops, and gives it back. A master that can't be reached is tried until it can.
     ///
     /// # Errors
@@ -89,16 +106,19 @@ impl Framework {
     ///
     /// # Errors
     /// [`Error`] when what was said of the framework is wrong.
-    pub fn spawn<S: Scheduler>(self, scheduler: S) -> Result<(Handle<S>, Running<S>), Error> {
+    pub fn spawn<S: Scheduler>(mut self, scheduler: S) -> Result<(Handle<S>, Running<S>), Error> {
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        let state = self.state.take();
         let (identity, master) = self.resolve()?;
         let (calls, called) = mpsc::channel(CALLS_MAX);
         let (end, ended) = oneshot::channel();
-        let host = Host::new(identity, clock::seed(), scheduler);
         let run = move || {
-            let driver = Driver::new(host, Clock::start(), master, called);
+            let ended = recover(identity, scheduler, state).and_then(|(host, committer)| {
+                let driver = Driver::new(host, Clock::start(), master, called, committer);
+                runtime.block_on(driver.run()).map_err(Error::from)
+            });
             // Nobody may be waiting.
-            let _ = end.send(runtime.block_on(driver.run()).map_err(Error::from));
+            let _ = end.send(ended);
         };
         thread::Builder::new().name("meros-scheduler".to_owned()).spawn(run).map_err(Error::Thread)?;
         Ok((Handle { calls }, Running { ended }))
@@ -119,4 +139,17 @@ impl Framework {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The scheduler where the process before left it, and its store at work.
+fn recover<S: Scheduler>(
+    identity: Identity,
+    scheduler: S,
+    state: Option<Box<dyn StateStore>>,
+) -> Result<(Host<S>, Option<Committer>), Error> {
+    let (saved, committer) = match state {
+        None => (Saved::default(), None),
+        Some(mut store) => (store.load()?, Some(Committer::start(store).map_err(Error::Thread)?)),
+    };
+    Ok((Host::recovered(identity, clock::seed(), scheduler, saved)?, committer))
 }

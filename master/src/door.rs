@@ -85,6 +85,7 @@ pub(crate) fn refusal(error: &RequestError) -> Status {
     match error {
         RequestError::UnknownTask { .. } | RequestError::UnknownFramework { .. } => Status::not_found(message),
         RequestError::AmbiguousTask { .. } => Status::failed_precondition(message),
+        RequestError::TooManyWait { .. } => Status::resource_exhausted(message),
         RequestError::AgentUnreachable { .. } => Status::unavailable(message),
     }
 }

@@ -1,8 +1,8 @@
 //! The loop: the only code that touches the core.
 //!
 //! It pulls a batch of inputs, tells the core each of them, lets it allocate once, and performs the effects: messages into
-//! outboxes, answers to whoever waits. It never waits for a peer. Deliberately absent: decoding and encoding, which run in the
-//! peers' tasks, and decisions, which are the core's.
+//! outboxes, answers to whoever waits, changes to the registry's thread. It never waits for a peer nor for a disk. Deliberately
+//! absent: decoding and encoding, which run in the peers' tasks, and decisions, which are the core's.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
 use crate::door::Input;
+use crate::error::Error;
 use crate::outbox::{Outbox, PushError, Weigh, offer_bytes};
+use crate::registry::{RegistryCounts, RegistryWriter};
 use meros_daemon::clock;
 
 /// How many inputs one batch has at the most. More would make an allocation pass cheaper per input, and its first answer later.
@@ -26,6 +28,7 @@ const OFFERS_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct Driver {
     core: Core,
     inputs: mpsc::Receiver<Input>,
+    registry: RegistryWriter,
     peers: HashMap<StreamId, Peer>,
     asked: HashMap<Token, oneshot::Sender<Reply>>,
     effects: Vec<Effect>,
@@ -45,6 +48,8 @@ pub(crate) struct Counts {
     pub(crate) inputs: AtomicU64,
     /// Streams ended because their peer read too slowly.
     pub(crate) streams_overflowed: AtomicU64,
+    /// What the registry's thread counts.
+    pub(crate) registry: Arc<RegistryCounts>,
 }
 
 enum Peer {
@@ -53,28 +58,44 @@ enum Peer {
 }
 
 impl Driver {
-    pub(crate) fn new(core: Core, inputs: mpsc::Receiver<Input>, counts: Arc<Counts>) -> Self {
+    pub(crate) fn new(core: Core, inputs: mpsc::Receiver<Input>, registry: RegistryWriter, counts: Arc<Counts>) -> Self {
         let (peers, asked) = (HashMap::new(), HashMap::new());
-        Self { core, inputs, peers, asked, effects: Vec::new(), touched: Vec::new(), consequences: Vec::new(), counts }
+        Self { core, inputs, registry, peers, asked, effects: Vec::new(), touched: Vec::new(), consequences: Vec::new(), counts }
     }
 
-    /// Runs until `stopping` says so, then ends every stream.
-    pub(crate) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+    /// Runs until `stopping` says so, then ends every stream, and sees to it that what was decided is on the disk.
+    ///
+    /// # Errors
+    /// At once when the registry can't be written: what others hear must not rest on what is not on the disk.
+    pub(crate) async fn run(mut self, stopping: watch::Receiver<bool>) -> Result<(), Error> {
+        let ended = self.steps(stopping).await;
+        end_streams(self.peers);
+        ended?;
+        Ok(self.registry.finish().await?)
+    }
+
+    async fn steps(&mut self, mut stopping: watch::Receiver<bool>) -> Result<(), Error> {
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        // The start itself changes the registry: who was connected has a deadline now, though nobody may ever come.
+        self.step(clock::now(), &mut batch);
         loop {
             let until_wakeup = self.core.wakeup().map(|at| at.since(clock::now().mono));
             let due = !self.consequences.is_empty();
             tokio::select! {
                 biased;
-                _ = stopping.wait_for(|stopping| *stopping) => break,
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+                // Before what peers say: others wait for it already.
+                written = self.registry.committed() => {
+                    let seq = written.ok_or(Error::Loop)??;
+                    self.consequences.push(Event::Durable { seq });
+                }
                 // None at all means that the last door is gone, and with it the server.
-                count = self.inputs.recv_many(&mut batch, BATCH_MAX) => if count == 0 { break },
+                count = self.inputs.recv_many(&mut batch, BATCH_MAX) => if count == 0 { return Ok(()) },
                 () = std::future::ready(()), if due => {}
                 () = tokio::time::sleep(until_wakeup.unwrap_or_default()), if until_wakeup.is_some() => {}
             }
             self.step(clock::now(), &mut batch);
         }
-        self.end_streams();
     }
 
     /// One batch: everything that has happened, one allocation pass, then the effects.
@@ -118,6 +139,7 @@ impl Driver {
                 Effect::ToFramework { stream, message } => self.send_framework(now, stream, message),
                 Effect::ToAgent { stream, message } => self.send_agent(now, stream, message),
                 Effect::CloseStream { stream } => self.close(stream),
+                Effect::Persist { seq, changes } => self.registry.persist(seq, changes),
                 Effect::Reply { token, reply } => {
                     if let Some(answer) = self.asked.remove(&token) {
                         // Whoever asked may have gone away since.
@@ -172,14 +194,14 @@ impl Driver {
             None => {}
         }
     }
+}
 
-    fn end_streams(self) {
-        let status = || Some(Status::unavailable("the master is stopping"));
-        for peer in self.peers.into_values() {
-            match peer {
-                Peer::Framework(outbox) => outbox.close(status()),
-                Peer::Agent(outbox) => outbox.close(status()),
-            }
+fn end_streams(peers: HashMap<StreamId, Peer>) {
+    let status = || Some(Status::unavailable("the master is stopping"));
+    for peer in peers.into_values() {
+        match peer {
+            Peer::Framework(outbox) => outbox.close(status()),
+            Peer::Agent(outbox) => outbox.close(status()),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use meros_proto::TokenError;
 
+use crate::registry::RegistryError;
+
 /// Why a master can't start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -42,12 +44,9 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// The file that holds the term holds something else. A guess could repeat a term, so there is none.
-    #[error("{} should hold the number of the last term and does not; restore it, or start anew with another --work-dir", path.display())]
-    Term {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The registry can't be read, or no longer be written.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The token can't be read.
     #[error(transparent)]
     Token(#[from] TokenError),

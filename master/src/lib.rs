@@ -6,12 +6,13 @@
 //!  operator  ==Admin====> [handler] -----------------------/   (owns the core)    \--> reply --> [handler] ==>
 //! ```
 //!
-//! Owned here: the one loop that drives `meros-master-core`, gRPC and HTTP on one port, the outboxes of the peers, tokens, and
-//! the work directory (its lock, the term, the token). Deliberately absent: every decision about offers, tasks and agents,
-//! which is the core's; and TLS, which comes later, so that a master refuses to listen off loopback unless it is told to.
+//! Owned here: the one loop that drives `meros-master-core`, gRPC and HTTP on one port, the outboxes of the peers, tokens, the
+//! work directory (its lock, the token), and the registry: the file with what must outlive the process, and the thread that
+//! writes it. Deliberately absent: every decision about offers, tasks and agents, which is the core's; and TLS, which comes
+//! later, so that a master refuses to listen off loopback unless it is told to.
 //!
-//! **Invariant:** nobody but the loop touches the core, and the loop never waits for a peer. A peer that reads too slowly finds
-//! its stream ended and resynchronises by connecting again.
+//! **Invariant:** nobody but the loop touches the core, and the loop never waits for a peer nor for a disk. A peer that reads
+//! too slowly finds its stream ended and resynchronises by connecting again. What can't be written ends the process.
 
 mod door;
 mod driver;
@@ -22,6 +23,7 @@ mod logs;
 mod metrics;
 mod options;
 mod outbox;
+pub mod registry;
 mod server;
 mod services;
 mod session;

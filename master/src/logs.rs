@@ -90,7 +90,8 @@ impl Drop for Place {
     }
 }
 
-/// What a reader gets: the chunks of its agent's stream, checked, without the number that only the master needs.
+/// What a reader gets: the chunks of its agent's stream, checked, without the number that only the master needs. It ends well
+/// only after a chunk that says so.
 pub(crate) struct Chunks {
     first: Option<LogChunk>,
     rest: Streaming<LogChunk>,
@@ -112,8 +113,13 @@ impl Chunks {
         if self.stopped.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(Status::unavailable("the master is stopping"))));
         }
-        let broken = |status: Status| Status::unavailable(format!("the agent's stream broke off: {}", status.message()));
-        Pin::new(&mut self.rest).poll_next(cx).map_err(broken)
+        let next = match std::task::ready!(Pin::new(&mut self.rest).poll_next(cx)) {
+            Some(Ok(chunk)) => Ok(chunk),
+            Some(Err(status)) => Err(broken_off(status.message())),
+            // An agent whose task is cancelled, or whose process dies, ends its stream too, and has then not said that it is whole.
+            None => Err(broken_off("it ended before the output did")),
+        };
+        Poll::Ready(Some(next))
     }
 }
 
@@ -126,9 +132,13 @@ impl Stream for Chunks {
         }
         let next = std::task::ready!(self.poll_chunk(cx)).map(|next| next.and_then(checked));
         // An error is the last that is said, in whichever form it comes.
-        self.over = !matches!(&next, Some(Ok(LogChunk { error: None, .. })));
+        self.over = next.as_ref().is_none_or(|next| next.as_ref().map_or(true, LogChunk::is_last));
         Poll::Ready(next)
     }
+}
+
+fn broken_off(reason: &str) -> Status {
+    Status::unavailable(format!("the agent's stream broke off: {reason}"))
 }
 
 fn checked(mut chunk: LogChunk) -> Result<LogChunk, Status> {

@@ -7,10 +7,12 @@ use meros_daemon::metrics::{Sample, counter, gauge, page};
 use meros_master_core::{Counters, Metrics};
 
 use crate::driver::Counts;
+use crate::registry::RegistryCounts;
 
 /// The whole page.
 pub(crate) fn render(metrics: &Metrics, counts: &Counts) -> Result<String, fmt::Error> {
-    page(counters(&metrics.counters).into_iter().chain(gauges(metrics)).chain(loops(counts)))
+    let shell = loops(counts).into_iter().chain(registry(&counts.registry));
+    page(counters(&metrics.counters).into_iter().chain(gauges(metrics)).chain(shell))
 }
 
 fn counters(counters: &Counters) -> Vec<Sample> {
@@ -37,6 +39,16 @@ fn gauges(metrics: &Metrics) -> Vec<Sample> {
         gauge("meros_master_frameworks_disconnected", "Frameworks without a stream.", metrics.frameworks_disconnected),
         gauge("meros_master_offers", "Offers that stand.", metrics.offers),
         gauge("meros_master_tasks_live", "Tasks that are not terminal.", metrics.tasks_live),
+    ]
+}
+
+fn registry(counts: &RegistryCounts) -> Vec<Sample> {
+    let (name, help) = ("meros_master_registry_commit_seconds_total", "Time that the registry's transactions took.");
+    let (.., kind, _) = counter(name, help, 0);
+    vec![
+        counter("meros_master_registry_commits_total", "Transactions of the registry that are on the disk.", counts.commits()),
+        (name, help, kind, counts.spent().as_secs_f64()),
+        gauge("meros_master_registry_writes_pending", "Batches of changes that wait for the registry's disk.", counts.pending()),
     ]
 }
 

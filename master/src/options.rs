@@ -15,7 +15,7 @@ use meros_types::{Role, Term};
 pub struct MasterOptions {
     /// Where it listens, for everybody. Port 0 takes any free one. Default 127.0.0.1:5050.
     pub listen: SocketAddr,
-    /// Where it keeps its term, its token and its lock. One master per directory.
+    /// Where it keeps its registry, its token and its lock. One master per directory.
     pub work_dir: PathBuf,
     /// How long it waits for what.
     pub timings: Timings,

@@ -1,30 +1,31 @@
-//! A master's life: take the work directory, listen, serve until told to stop, leave nothing open.
+//! A master's life: take the work directory and the address, begin a term, listen, serve until told to stop, leave nothing open.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meros_master_core::Master as Core;
+use meros_master_core::{Master as Core, Registry};
 use meros_proto::Token;
 use meros_proto::token::home_file;
 use meros_types::Term;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 use tokio_stream::StreamExt;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
-use crate::door::{Door, Input};
+use crate::door::Door;
 use crate::driver::{Counts, Driver};
 use crate::error::Error;
 use crate::guard::TokenCheck;
 use crate::http::{self, Http};
 use crate::logs::Readers;
 use crate::options::MasterOptions;
+use crate::registry::{RegistryFile, RegistryStore, RegistryWriter};
 use crate::services::{self, Services};
 use crate::work_dir::{self, WorkDir};
 use meros_daemon::clock;
@@ -39,6 +40,8 @@ const KEEPALIVE_WAIT: Duration = Duration::from_secs(10);
 const CONNECTION_STREAMS_MAX: u32 = 65_536;
 /// How long the open streams have to end when the master stops. Those that don't read are cut off.
 const STOP_WAIT: Duration = Duration::from_millis(500);
+/// How many connections may wait to be accepted: a new master's agents all come within a few seconds.
+const BACKLOG_MAX: u32 = 1_024;
 /// After an accept that failed, mostly for lack of file descriptors: trying again at once would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -50,6 +53,8 @@ pub struct Master {
     address: SocketAddr,
     token: Token,
     term: Term,
+    store: RegistryFile,
+    registry: Registry,
 }
 
 /// Binds and serves, until `shutdown` ends.
@@ -61,10 +66,11 @@ pub async fn run(options: MasterOptions, shutdown: impl Future<Output = ()>) -> 
 }
 
 impl Master {
-    /// Takes the work directory, makes or reads the token, listens, and begins a new term.
+    /// Takes the work directory, makes or reads the token, begins a new term, and listens.
     ///
     /// # Errors
-    /// When the address may not or can't be listened on, another master has the work directory, or a file is in the way.
+    /// When the address may not or can't be listened on, another master has the work directory, a file is in the way, or the
+    /// registry can't be read or written.
     pub async fn bind(options: MasterOptions) -> Result<Self, Error> {
         if !options.listen.ip().is_loopback() && !options.allow_insecure_listen {
             return Err(Error::InsecureListen { address: options.listen });
@@ -73,12 +79,14 @@ impl Master {
         let work_dir = WorkDir::take(&options.work_dir)?;
         let token = work_dir.token(options.token_file.as_deref())?;
         let in_use = |source| Error::Listen { address: options.listen, source };
-        let listener = TcpListener::bind(options.listen).await.map_err(in_use)?;
-        let address = listener.local_addr().map_err(in_use)?;
-        let term = work_dir.next_term()?;
-        let master = Self { options, work_dir, listener, address, token, term };
-        master.leave_token();
-        Ok(master)
+        let socket = bound(options.listen).map_err(in_use)?;
+        let address = socket.local_addr().map_err(in_use)?;
+        let mut store = RegistryFile::open(&options.work_dir)?;
+        let (term, registry) = store.begin()?;
+        leave_token(&options, address, &token);
+        // Nobody comes in before the term is on the disk and the token where they look for it: who doesn't find it then gives up.
+        let listener = socket.listen(BACKLOG_MAX).map_err(in_use)?;
+        Ok(Self { options, work_dir, listener, address, token, term, store, registry })
     }
 
     /// Where it listens; with the port that was taken if none was named.
@@ -99,15 +107,17 @@ impl Master {
     /// Serves until `shutdown` ends or the lifeline breaks, and ends within a second of that.
     ///
     /// # Errors
-    /// When the loop or the server fails, which no peer can bring about.
+    /// When the registry can't be written, or the loop or the server fails, which no peer can bring about.
     pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let seed = u64::from_ne_bytes(clock::random().map_err(Error::file("read", "/dev/urandom"))?);
-        let core = Core::new(self.options.config(self.term, seed));
+        let core = Core::recovered(self.options.config(self.term, seed), self.registry, clock::now());
         let lifeline = self.options.lifeline.take();
         let (stop, stopping) = watch::channel(false);
         let (door, inputs) = Door::new();
         let counts = Arc::<Counts>::default();
-        let mut driver = spawn_driver(core, inputs, &counts, stopping.clone());
+        let registry = RegistryWriter::start(self.store, Arc::clone(&counts.registry))
+            .map_err(Error::file("start a thread for", &self.options.work_dir))?;
+        let mut driver = tokio::spawn(Driver::new(core, inputs, registry, Arc::clone(&counts)).run(stopping.clone()));
         tracing::info!(address = %self.address, term = self.term.0, "the master serves");
 
         let (listener, home_file) = (self.listener, home_token(&self.options, self.address));
@@ -116,12 +126,12 @@ impl Master {
         let result = tokio::select! {
             () = shutdown => Ok(()),
             () = parent_gone(lifeline) => Ok(()),
-            _ = &mut driver => Err(Error::Loop),
+            ended = &mut driver => ended.map_err(|_| Error::Loop).flatten(),
             ended = &mut server => ended.map_err(|_| Error::Loop).and_then(|ended| ended.map_err(Error::Server)),
         };
         // Nobody hears it only when the loop and the server have both ended already.
         let _ = stop.send(true);
-        let loop_ended = if driver.is_finished() { Ok(()) } else { driver.await.map_err(|_| Error::Loop) };
+        let loop_ended = if driver.is_finished() { Ok(()) } else { driver.await.map_err(|_| Error::Loop).flatten() };
         if !server.is_finished() && tokio::time::timeout(STOP_WAIT, &mut server).await.is_err() {
             server.abort();
         }
@@ -134,13 +144,21 @@ impl Master {
         }
         result.and(loop_ended)
     }
+}
 
-    /// Leaves the token for the same user's programs. A service often has no home to write to, and then does without.
-    fn leave_token(&self) {
-        let Some(file) = home_token(&self.options, self.address) else { return };
-        if let Err(error) = work_dir::leave_token(&file, &self.token) {
-            tracing::warn!(%error, "the token can't be left for this user's programs; give them --token-file");
-        }
+/// A socket that has this address and does not listen yet. That connections of an earlier master linger there does not matter.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// Leaves the token for the same user's programs. A service often has no home to write to, and then does without.
+fn leave_token(options: &MasterOptions, address: SocketAddr, token: &Token) {
+    let Some(file) = home_token(options, address) else { return };
+    if let Err(error) = work_dir::leave_token(&file, token) {
+        tracing::warn!(%error, "the token can't be left for this user's programs; give them --token-file");
     }
 }
 
@@ -155,15 +173,6 @@ fn raise_open_files() {
 
 fn home_token(options: &MasterOptions, address: SocketAddr) -> Option<PathBuf> {
     options.home.as_ref().map(|home| home_file(home, &address.to_string()))
-}
-
-fn spawn_driver(
-    core: Core,
-    inputs: mpsc::Receiver<Input>,
-    counts: &Arc<Counts>,
-    stopping: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    tokio::spawn(Driver::new(core, inputs, Arc::clone(counts)).run(stopping))
 }
 
 fn all_routes(door: Door, counts: &Arc<Counts>, token: &Token, address: SocketAddr, stopping: watch::Receiver<bool>) -> Routes {

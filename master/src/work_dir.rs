@@ -1,7 +1,7 @@
-//! The files of a master: the lock on its work directory, its term, its token, and the token's copy below the user's home.
+//! The files of a master: the lock on its work directory, its token, and the token's copy below the user's home.
 //!
 //! What has to survive a crash is written to a temporary file, synced, renamed, and its directory synced. Deliberately absent:
-//! the registry, which will take over the term.
+//! the registry, which lies in the same directory and looks after itself.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use meros_daemon::clock::random;
 use meros_daemon::lock::DirectoryLock;
 use meros_proto::Token;
-use meros_types::Term;
 
 use crate::error::Error;
 
@@ -35,19 +34,6 @@ impl WorkDir {
             Some(lock) => Ok(Self { path: path.to_owned(), _lock: lock }),
             None => Err(Error::WorkDirTaken { work_dir: path.to_owned() }),
         }
-    }
-
-    /// A term higher than every one before in this directory. It is on the disk before it is used.
-    pub(crate) fn next_term(&self) -> Result<Term, Error> {
-        let path = self.path.join("term");
-        let last = match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse::<u64>().map_err(|_| Error::Term { path: path.clone() })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(Error::file("read", path)(error)),
-        };
-        let next = last.checked_add(1).ok_or_else(|| Error::Term { path: path.clone() })?;
-        write_private(&path, &format!("{next}\n"))?;
-        Ok(Term(next))
     }
 
     /// The token: the operator's when there is a file of theirs, else the one of this directory, made at the first start.
@@ -113,15 +99,6 @@ fn write_private(path: &Path, text: &str) -> Result<(), Error> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn terms_rise_and_nonsense_is_not_guessed_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = WorkDir::take(folder.path()).unwrap();
-        assert_eq!((dir.next_term().unwrap(), dir.next_term().unwrap()), (Term(1), Term(2)));
-        fs::write(folder.path().join("term"), "two").unwrap();
-        assert!(matches!(dir.next_term(), Err(Error::Term { .. })));
-    }
 
     #[test]
     fn a_directory_has_one_master() {

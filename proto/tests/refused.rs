@@ -340,4 +340,6 @@ fn chunks_of_output_have_bounds() {
     let data = vec![0; LOG_CHUNK_BYTES_MAX + 1].into();
     check_error(v1::LogChunk { data, ..v1::LogChunk::default() }.check(), "data: 65537 bytes, at most 65536");
     assert_eq!(v1::LogChunk::failed(1, 5, "no such container").check(), Ok(()));
+    let both = v1::LogChunk { end: true, ..v1::LogChunk::failed(1, 5, "no such container") };
+    check_error(both.check(), "end: there is an error too");
 }

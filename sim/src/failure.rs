@@ -43,6 +43,12 @@ pub enum FailureKind {
         /// The limit, with its unit.
         limit: String,
     },
+    /// The same seed came to something else when it was run again.
+    #[error("it does not repeat itself:\n{divergence}")]
+    NotRepeated {
+        /// Where the two logs begin to differ.
+        divergence: String,
+    },
     /// Nothing more will ever happen, and what was waited for has not.
     #[error("nothing more is going to happen")]
     Stuck,
@@ -73,7 +79,7 @@ impl Failure {
     pub fn invariant(&self) -> Option<&'static str> {
         match &self.kind {
             FailureKind::Violation(violation) => Some(violation.invariant),
-            FailureKind::Panicked { .. } | FailureKind::Limit { .. } | FailureKind::Stuck => None,
+            _ => None,
         }
     }
 }

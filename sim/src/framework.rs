@@ -5,7 +5,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use meros_session::{Context, Disconnection, Effect, Event, Host, Offer, Scheduler, Session, TimerId};
+use meros_session::{Context, Disconnection, Effect, Event, Host, Offer, Saved, Scheduler, Session, TimerId};
 use meros_types::{Demand, Now, OfferId, Role, TaskId, TaskUpdate, Time, ToFramework};
 
 /// What the simulator tells a session, whatever its scheduler is.
@@ -14,6 +14,7 @@ pub(crate) enum Input {
     Connected,
     Lost(String),
     Received(Box<ToFramework>),
+    Committed(u64),
     TimePassed,
 }
 
@@ -49,9 +50,10 @@ struct Witness<S> {
 }
 
 impl<S: Scheduler> TypedSession<S> {
-    pub(crate) fn new(identity: meros_session::Identity, seed: u64, scheduler: S) -> Self {
+    pub(crate) fn new(identity: meros_session::Identity, seed: u64, scheduler: S, saved: Saved) -> Self {
         let witness = Witness { scheduler, told: RefCell::default() };
-        Self { host: Host::new(identity, seed, witness), inbox: Vec::new() }
+        let host = Host::recovered(identity, seed, witness, saved).expect("its key is as it was");
+        Self { host, inbox: Vec::new() }
     }
 
     pub(crate) fn scheduler(&self) -> &S {
@@ -70,12 +72,13 @@ impl<S: Scheduler> AnySession for TypedSession<S> {
             Input::Connected => Event::Connected,
             Input::Lost(reason) => Event::Disconnected(Disconnection::Lost(reason)),
             Input::Received(message) => Event::Received(*message),
+            Input::Committed(seq) => Event::Committed { seq },
             Input::TimePassed => Event::TimePassed,
         });
     }
 
     fn forget_stream(&mut self) {
-        self.inbox.retain(|event| matches!(event, Event::Called(_) | Event::TimePassed));
+        self.inbox.retain(|event| !matches!(event, Event::Connected | Event::Disconnected(_) | Event::Received(_)));
     }
 
     fn turn(&mut self, now: Now, effects: &mut Vec<Effect>) -> usize {

@@ -22,6 +22,7 @@
 
 mod cluster;
 mod describe;
+mod disk;
 mod failure;
 mod framework;
 mod handle;
@@ -36,6 +37,7 @@ mod queue;
 mod random;
 mod simulate;
 mod swarm;
+mod told;
 mod truth;
 mod twice;
 mod wire;

@@ -2,6 +2,7 @@
 //! start them to the word that they are over, and who in them truly lives. Every decision of a shim is the real
 //! [`Shim`]'s. Absent: the agent's decisions, and the oracle, which is told the truth through [`Step::Truth`].
 
+mod adopt;
 mod container;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub(crate) enum Happening {
     MemoryRunsOut,
     /// SIGKILL has reached every process.
     TreeDies,
+    /// SIGKILL has reached the shim, which nobody of Meros sent.
+    ShimDies,
     /// The agent's order has reached the shim.
     KillAsked(Kill),
     /// The moment that the shim named.
@@ -87,20 +90,21 @@ impl Machine {
         Step::Later(self.random.duration(Duration::ZERO, NOTICE_MAX), Happening::KillAsked(kill))
     }
 
-    /// The machine loses power: nothing of it lives. Says whose processes died of it.
-    pub(crate) fn lose_power(&mut self) -> Vec<Option<LaunchId>> {
-        let containers = std::mem::take(&mut self.containers);
-        containers.into_values().filter(Container::lives).map(|container| container.launch).collect()
+    /// How many containers there are that are not over.
+    pub(crate) fn len(&self) -> usize {
+        self.containers.values().filter(|container| !container.is_over()).count()
     }
 
-    /// How many containers there are that the agent has not heard the end of.
-    pub(crate) fn len(&self) -> usize {
-        self.containers.len()
+    /// A container that runs, by chance; none when none does.
+    pub(crate) fn any_running(&self, random: &mut Random) -> Option<ContainerId> {
+        let running: Vec<ContainerId> =
+            self.containers.iter().filter(|(_, container)| container.lives()).map(|(id, _)| *id).collect();
+        random.pick(&running).copied()
     }
 
     /// Lets something happen to a container, unless it is over.
     pub(crate) fn happen(&mut self, now: Now, id: ContainerId, happening: Happening, steps: &mut Vec<Step>) {
-        if !self.containers.contains_key(&id) {
+        if self.containers.get(&id).is_none_or(Container::is_over) && !matches!(happening, Happening::Noticed(_)) {
             return;
         }
         match happening {
@@ -108,19 +112,29 @@ impl Machine {
             Happening::TaskEnds(exit) => self.task_ends(now, id, exit, steps),
             Happening::MemoryRunsOut => self.memory_runs_out(now, id, steps),
             Happening::TreeDies => self.tree_dies(now, id, steps),
+            Happening::ShimDies => self.shim_dies(now, id, steps),
             Happening::KillAsked(kill) => self.kill_asked(now, id, kill, steps),
             Happening::ShimWakes(at) => {
                 if self.containers.get(&id).and_then(Container::shim).and_then(Shim::wakeup) == Some(at) {
                     self.tell_shim(now, id, shim::Event::TimePassed, steps);
                 }
             }
-            Happening::Noticed(event) => {
-                if !matches!(*event, Event::ContainerStarted { .. }) {
-                    self.containers.remove(&id);
-                }
-                steps.push(Step::Tell(*event));
-            }
+            Happening::Noticed(event) => self.noticed(id, *event, steps),
         }
+    }
+
+    /// The agent's shell notices something, unless its process has died and another has found the container as it is.
+    fn noticed(&mut self, id: ContainerId, event: Event, steps: &mut Vec<Step>) {
+        let Some(container) = self.containers.get_mut(&id) else { return };
+        if container.is_over() {
+            return;
+        }
+        match &event {
+            Event::ContainerFailed { .. } => drop(self.containers.remove(&id)),
+            Event::ContainerEnded { .. } => container.end(),
+            _ => {}
+        }
+        steps.push(Step::Tell(event));
     }
 
     fn begin(&mut self, now: Now, id: ContainerId, steps: &mut Vec<Step>) {

@@ -68,13 +68,30 @@ pub(crate) struct Network {
     streams: BTreeMap<u64, Stream>,
     opened: u64,
     cut_until: BTreeMap<Client, Time>,
+    /// Whether the master's process runs.
+    master_is_up: bool,
     latency: (Duration, Duration),
+    /// How often, in a thousand, a message arrives twice.
+    doubles: u64,
     random: Random,
 }
 
 impl Network {
-    pub(crate) fn new(latency: (Duration, Duration), random: Random) -> Self {
-        Self { streams: BTreeMap::new(), opened: 0, cut_until: BTreeMap::new(), latency, random }
+    pub(crate) fn new(latency: (Duration, Duration), doubles: u64, random: Random) -> Self {
+        Self { streams: BTreeMap::new(), opened: 0, cut_until: BTreeMap::new(), master_is_up: true, latency, doubles, random }
+    }
+
+    /// The master's process begins, or is dead: then every stream is broken, and none opens.
+    pub(crate) fn set_master<D: From<(u64, Transit)>>(&mut self, now: Time, up: bool, silent: bool, queue: &mut Queue<D>) {
+        self.master_is_up = up;
+        let numbers: Vec<u64> = self.streams.keys().copied().collect();
+        for number in numbers.into_iter().filter(|_| !up) {
+            self.break_stream(now, number, silent, queue);
+            if let Some(stream) = self.streams.get_mut(&number) {
+                stream.open[Side::Master as usize] = false;
+                self.forget_if_over(number);
+            }
+        }
     }
 
     /// Whose stream this is, if anybody still believes in it.
@@ -91,7 +108,7 @@ impl Network {
     pub(crate) fn connect<D: From<(u64, Transit)>>(&mut self, now: Time, client: Client, queue: &mut Queue<D>) -> u64 {
         self.opened += 1;
         let number = self.opened;
-        let cut = self.cut_until.get(&client).is_some_and(|until| *until > now);
+        let cut = !self.master_is_up || self.cut_until.get(&client).is_some_and(|until| *until > now);
         self.streams.insert(number, Stream { client, open: [true, true], last: [now, now], broken: cut, answered: false });
         if cut {
             self.fail_to_connect(now, number, queue);
@@ -112,6 +129,9 @@ impl Network {
     ) -> bool {
         let on_its_way = self.streams.get(&stream).is_some_and(|stream| stream.open[from as usize] && !stream.broken);
         if on_its_way {
+            if self.random.chance(self.doubles) {
+                self.put(now, stream, from.other(), Transit::Arrives(from.other(), Box::new(message.clone())), queue);
+            }
             self.put(now, stream, from.other(), Transit::Arrives(from.other(), Box::new(message)), queue);
         }
         on_its_way
@@ -203,7 +223,7 @@ mod tests {
     type Deliveries = Queue<(u64, Transit)>;
 
     fn network() -> (Network, Deliveries, u64) {
-        let mut network = Network::new((Duration::from_micros(50), Duration::from_millis(2)), Random::seeded(3));
+        let mut network = Network::new((Duration::from_micros(50), Duration::from_millis(2)), 0, Random::seeded(3));
         let mut queue = Deliveries::default();
         let stream = network.connect(Time(0), Client::Agent(0), &mut queue);
         assert!(network.arrive(stream, &queue.pop().unwrap().1.1));
@@ -251,6 +271,27 @@ mod tests {
         let seen = drain(&mut network, &mut queue);
         let arrived = |name| seen.iter().filter(|(_, arrived, what)| *arrived && *what == name).count();
         assert_eq!([arrived("arrives"), arrived("closes for client"), arrived("closes for master")], [0, 1, 1]);
+    }
+
+    #[test]
+    fn without_a_master_nothing_opens() {
+        let (mut network, mut queue, stream) = network();
+        network.set_master(Time(0), false, false, &mut queue);
+        assert!(!network.is_open(stream, Side::Master));
+        network.connect(Time(1), Client::Agent(0), &mut queue);
+        let seen = drain(&mut network, &mut queue);
+        assert!(seen.iter().all(|(_, _, name)| *name != "opens"), "{seen:?}");
+        network.set_master(Time(2), true, false, &mut queue);
+        network.connect(Time(3), Client::Agent(0), &mut queue);
+        assert_eq!(drain(&mut network, &mut queue)[0].2, "opens");
+    }
+
+    #[test]
+    fn a_doubled_message_arrives_twice_in_a_row() {
+        let (mut network, mut queue, stream) = network();
+        network.doubles = 1_000;
+        network.send(Time(0), stream, Side::Client, message(), &mut queue);
+        assert_eq!(drain(&mut network, &mut queue).len(), 2);
     }
 
     #[test]

@@ -16,6 +16,10 @@ pub struct Options {
     pub latency_max: Duration,
     /// The longest time from an event until its process looks at it; what has come by then is one batch. Default 200 µs.
     pub turn_max: Duration,
+    /// The longest time that a disk takes to sync. Default 5 ms.
+    pub sync_max: Duration,
+    /// How often, in a thousand, a message arrives twice. Default 0.
+    pub doubles_per_mille: u64,
     /// The virtual time that one `run_until` may take. Default an hour.
     pub time_max: Duration,
     /// How many deliveries one `run_until` may take. Default 20 million.
@@ -39,6 +43,8 @@ impl Options {
             latency_min: Duration::from_micros(50),
             latency_max: Duration::from_millis(2),
             turn_max: Duration::from_micros(200),
+            sync_max: Duration::from_millis(5),
+            doubles_per_mille: 0,
             time_max: Duration::from_secs(60 * 60),
             events_max: 20_000_000,
             checks: Checks::Amortised,
@@ -70,4 +76,12 @@ pub enum Planted {
     StartsTwice,
     /// A stream that never broke loses a launch.
     LosesLaunch,
+    /// The master's storage says that a transaction is on the disk before it is.
+    CommitsEarly,
+    /// An agent's disk says that it has synced, and has not.
+    SyncsNothing,
+    /// A framework's state store says that a transaction is on the disk before it is.
+    SavesEarly,
+    /// A new master has the term of the one before.
+    TermStandsStill,
 }

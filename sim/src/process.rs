@@ -34,8 +34,23 @@ pub(crate) enum Delivery {
     Wakes(Actor, u32, Time),
     /// The network brings something over this stream.
     Network(u64, Transit),
-    /// Something happens to a container of an agent in this life.
+    /// Something happens to a container of an agent's machine, since it was powered on so many times.
     Machine(usize, u32, meros_types::ContainerId, Box<Happening>),
+    /// A disk has done what a process in this life asked of it.
+    Disk(Actor, u32, DiskDone),
+    /// A process that died in this life begins anew.
+    Restarts(Actor, u32),
+}
+
+/// What a disk has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiskDone {
+    /// The transaction of this number, and all before it, are on the disk.
+    Committed(u64),
+    /// What was appended up to this number survives the process.
+    Appended(u64),
+    /// What was written up to the mark survives a power loss; it ends with the record of this number.
+    Synced { mark: u64, seq: u64 },
 }
 
 impl From<(u64, Transit)> for Delivery {
@@ -76,11 +91,19 @@ pub(crate) struct Turns {
     pub(crate) due: bool,
     /// The virtual time that it waits for.
     pub(crate) wakes: Option<Time>,
+    /// When its disk will have done what it was asked so far.
+    pub(crate) disk_busy: Time,
 }
 
 impl Turns {
     pub(crate) fn new(random: &mut Random) -> Self {
-        Self { clock: Clock::new(random), life: 0, due: false, wakes: None }
+        Self { clock: Clock::new(random), life: 0, due: false, wakes: None, disk_busy: Time::default() }
+    }
+
+    /// The process is dead, on a machine that runs on.
+    pub(crate) fn die(&mut self) {
+        (self.due, self.wakes) = (false, None);
+        self.life += 1;
     }
 
     /// The process begins anew, on a machine that was booted anew, or ends.

@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use meros_agent_core::log::Record as LogRecord;
+use meros_master_core::registry::Registry;
 use meros_types::{
     Acknowledged, AgentId, AgentOrder, AgentReport, FactId, FrameworkEvent, FrameworkId, Launch, LaunchId, Resources, TaskId,
-    TaskUpdate, ToAgent,
+    TaskUpdate, Term, ToAgent,
 };
 
+use crate::disk::LogWrite;
 use crate::network::Client;
 use crate::wire::Payload;
 
@@ -26,6 +29,16 @@ pub(crate) enum Seen<'a> {
     Emptied(usize, Option<LaunchId>),
     /// A framework's scheduler was told an update.
     Told(usize, &'a TaskUpdate),
+    /// A framework's store was given a transaction with all that its scheduler was told until now.
+    Saving(usize, u64),
+    /// A framework's store has this transaction on the disk.
+    Saved(usize, u64),
+    /// A framework's process is dead: what was not saved, its next knows nothing of.
+    FrameworkDied(usize),
+    /// A master's process has begun, with this term.
+    MasterBegan(Term),
+    /// The registry has this on the disk.
+    RegistryCommitted(&'a Registry),
 }
 
 /// A launch, from the moment that the master sent it.
@@ -52,7 +65,9 @@ pub(crate) struct MachineTruth {
     /// The launches with a live process.
     pub(crate) lives: BTreeSet<LaunchId>,
     /// The facts that its agent has stated and must repeat.
-    pub(crate) unacknowledged: BTreeSet<FactId>,
+    pub(crate) unacknowledged: BTreeMap<FactId, FrameworkId>,
+    /// The facts that are in its agent's log and survive a power loss.
+    pub(crate) kept: BTreeSet<FactId>,
     /// The facts that it was told are acknowledged. One may be repeated once more, in the very batch that says so.
     acknowledged: BTreeSet<FactId>,
 }
@@ -60,7 +75,8 @@ pub(crate) struct MachineTruth {
 impl MachineTruth {
     /// A machine without power.
     pub(crate) fn new(total: Resources) -> Self {
-        Self { total, up: false, id: None, lives: BTreeSet::new(), unacknowledged: BTreeSet::new(), acknowledged: BTreeSet::new() }
+        let (unacknowledged, kept, acknowledged) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { total, up: false, id: None, lives: BTreeSet::new(), unacknowledged, kept, acknowledged }
     }
 }
 
@@ -100,12 +116,20 @@ impl Record {
         launches.filter_map(|launch| self.launches.get(launch).map(|truth| (*launch, truth)))
     }
 
-    /// A machine has lost power, and its agent's memory is gone.
-    pub(crate) fn machine_lost(&mut self, machine: usize) {
+    /// A new process of an agent has read this log: what it must repeat, and what it may forget, is what is in there.
+    pub(crate) fn agent_began(&mut self, machine: usize, log: &[LogRecord]) {
         let machine = &mut self.machines[machine];
-        machine.up = false;
-        machine.acknowledged.clear();
-        machine.unacknowledged.clear();
+        machine.acknowledged = log.iter().filter_map(acknowledged).collect();
+        machine.unacknowledged = log.iter().filter_map(stated).filter(|(fact, _)| !machine.acknowledged.contains(fact)).collect();
+    }
+
+    /// An agent's disk keeps these from now on.
+    pub(crate) fn log_kept(&mut self, machine: usize, writes: &[LogWrite]) {
+        let records = writes.iter().flat_map(|write| match write {
+            LogWrite::Append(record) => std::slice::from_ref(&**record),
+            LogWrite::Rewrite(records) => records,
+        });
+        self.machines[machine].kept.extend(records.filter_map(stated).map(|(fact, _)| fact));
     }
 
     /// Takes in what was seen.
@@ -129,7 +153,7 @@ impl Record {
                 if let AgentReport::Fact(fact) = &message.report {
                     let machine = &mut self.machines[*agent];
                     if let Some(id) = fact.update.fact.filter(|id| !machine.acknowledged.contains(id)) {
-                        machine.unacknowledged.insert(id);
+                        machine.unacknowledged.insert(id, fact.framework);
                     }
                 }
             }
@@ -165,5 +189,19 @@ impl Record {
         let resources = launch.task.resources.clone();
         let truth = LaunchTruth { framework, agent, task, resources, starts: 0, lives: false };
         self.launches.insert(launch.launch, truth);
+    }
+}
+
+fn stated(record: &LogRecord) -> Option<(FactId, FrameworkId)> {
+    match record {
+        LogRecord::Fact { update, framework, .. } => update.fact.map(|fact| (fact, *framework)),
+        _ => None,
+    }
+}
+
+fn acknowledged(record: &LogRecord) -> Option<FactId> {
+    match record {
+        LogRecord::Acknowledged { fact, .. } => Some(*fact),
+        _ => None,
     }
 }

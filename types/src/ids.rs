@@ -223,6 +223,32 @@ impl fmt::Debug for AgentSecret {
     }
 }
 
+/// The longest text that names a boot, in bytes; Linux's has 36.
+pub const BOOT_ID_BYTES_MAX: usize = 64;
+
+/// One boot of a machine: the text of `/proc/sys/kernel/random/boot_id`. Another one proves that no process of before lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootId(String);
+
+impl BootId {
+    /// The boot of this text; white space around it does not count, nor what exceeds [`BOOT_ID_BYTES_MAX`].
+    pub fn new(text: impl AsRef<str>) -> Self {
+        let text = text.as_ref().trim();
+        Self(text[..text.floor_char_boundary(BOOT_ID_BYTES_MAX)].to_owned())
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BootId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// The longest task id, in bytes: room for a key, an epoch and a counter, and still one line of a table.
 pub const TASK_ID_BYTES_MAX: usize = 128;
 

@@ -10,10 +10,12 @@ mod cores;
 mod deny;
 mod leftovers;
 mod steps;
+mod tally;
 mod test;
 mod tidy;
 mod tools;
 mod verify;
+mod vm;
 mod workspace;
 
 use std::io;
@@ -28,6 +30,7 @@ usage: cargo xtask <command>
   verify               every static check: format, clippy, docs, cores, licences, tidy; changes nothing
   tidy                 the house rules alone, which take a second
   test                 every test, then the demo, and what both leave behind
+  vm                   the tests on cgroup v2 alone, in their virtual machine
   fix                  rewrite the code: cargo fmt, clippy --fix
   bench [name] [args]  run one of the benches in release mode; without a name, list them";
 
@@ -51,6 +54,7 @@ fn dispatch(arguments: &[String]) -> io::Result<ExitCode> {
         ("verify", []) => verify::run(&Workspace::load()?),
         ("tidy", []) => tidy::run(&Workspace::load()?),
         ("test", []) => test::run(&Workspace::load()?),
+        ("vm", []) => test::run_in_machine(&Workspace::load()?),
         ("fix", []) => fix(&Workspace::load()?),
         ("bench", _) => bench::run(&Workspace::load()?, rest),
         ("help" | "--help" | "-h", []) => {

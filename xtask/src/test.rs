@@ -1,4 +1,5 @@
-//! `cargo xtask test`: every test of the workspace, then the demo as a user runs it, and what both leave behind.
+//! `cargo xtask test`: every test of the workspace, those on cgroup v2 in a virtual machine, then the demo as a user runs it, and
+//! what all of them leave behind.
 //!
 //! Everything is built in one way, the dev profile with the tests' features, so that there is one set of artifacts. The last line
 //! is `N passed, N failed`, for people and for CI.
@@ -9,7 +10,9 @@ use std::process::{ChildStdout, Command, ExitCode, Stdio};
 
 use crate::leftovers::{nothing_new, traces};
 use crate::steps::{cargo, run_command};
+use crate::tally::Tally;
 use crate::tools;
+use crate::vm;
 use crate::workspace::Workspace;
 
 /// The demo takes seconds; past this it hangs. Generous, since CI machines are slow and shared.
@@ -20,53 +23,43 @@ const DEMO_GRACE_SECONDS: u32 = 15;
 /// Runs all of it; the exit code says whether all passed.
 pub(crate) fn run(workspace: &Workspace) -> io::Result<ExitCode> {
     let mut tally = Tally::default();
-    // With all targets the features are those of the tests, so `cargo test` builds nothing anew, and the binary is there too.
-    let build = ["build", "--workspace", "--all-targets", "--locked"];
-    let can_run = tally.check("every tool is there", tools::install_missing);
-    if can_run && tally.check("everything builds", || run_command(cargo(workspace).args(build))) {
+    if can_run(workspace, &mut tally) {
         let before = traces(&workspace.target)?;
         tally.add(cargo_test(workspace)?);
+        test_in_machine(workspace, &mut tally);
         tally.check("the tests leave nothing behind", || nothing_new(&before, &workspace.target));
         let before = traces(&workspace.target)?;
         tally.check("the demo succeeds", || demo(&workspace.target));
         tally.check("the demo leaves nothing behind", || nothing_new(&before, &workspace.target));
     }
+    Ok(finish(tally))
+}
+
+/// Runs the tests in the virtual machine alone.
+pub(crate) fn run_in_machine(workspace: &Workspace) -> io::Result<ExitCode> {
+    let mut tally = Tally::default();
+    if can_run(workspace, &mut tally) {
+        test_in_machine(workspace, &mut tally);
+    }
+    Ok(finish(tally))
+}
+
+fn can_run(workspace: &Workspace, tally: &mut Tally) -> bool {
+    // With all targets the features are those of the tests, so `cargo test` builds nothing anew, and the binary is there too.
+    let build = ["build", "--workspace", "--all-targets", "--locked"];
+    let can_run = tally.check("every tool is there", tools::install_missing);
+    can_run && tally.check("everything builds", || run_command(cargo(workspace).args(build)))
+}
+
+fn test_in_machine(workspace: &Workspace, tally: &mut Tally) {
+    let mut found = Tally::default();
+    tally.check("the tests on cgroup v2 come to their end", || vm::run(workspace).map(|sum| found = sum));
+    tally.add(found);
+}
+
+fn finish(tally: Tally) -> ExitCode {
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-}
-
-impl Tally {
-    fn add(&mut self, other: Tally) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-    }
-
-    /// A check of our own counts as one test. Says whether it passed.
-    fn check(&mut self, name: &str, check: impl FnOnce() -> io::Result<()>) -> bool {
-        println!("== {name}?");
-        let outcome = check();
-        match &outcome {
-            Ok(()) => println!("== {name}: ok"),
-            Err(error) => println!("== {name}: FAILED: {error}"),
-        }
-        let passed = outcome.is_ok();
-        self.add(Tally { passed: passed.into(), failed: (!passed).into() });
-        passed
-    }
-
-    /// Reads a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; ...`, which ends each binary's tests.
-    fn of_line(line: &str) -> Option<Tally> {
-        let counts = line.strip_prefix("test result: ")?;
-        let count_of =
-            |unit: &str| counts.split(' ').zip(counts.split(' ').skip(1)).find(|(_, word)| *word == unit)?.0.parse().ok();
-        Some(Tally { passed: count_of("passed;")?, failed: count_of("failed;")? })
-    }
+    if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// All tests, doc tests included; a failure does not stop those after it.
@@ -104,32 +97,4 @@ fn demo(target: &Path) -> io::Result<()> {
     let mut command = Command::new("timeout");
     command.arg(format!("--kill-after={DEMO_GRACE_SECONDS}")).arg(DEMO_LIMIT_SECONDS.to_string());
     run_command(command.arg(target.join("debug/meros")).arg("demo").stdin(Stdio::null()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn result_lines_are_counted() {
-        let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.00s\n";
-        assert_eq!(Tally::of_line(line), Some(Tally { passed: 3, failed: 0 }));
-        let line = "test result: FAILED. 30 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.10s";
-        assert_eq!(Tally::of_line(line), Some(Tally { passed: 30, failed: 2 }));
-    }
-
-    #[test]
-    fn other_lines_are_not() {
-        assert_eq!(Tally::of_line("running 3 tests"), None);
-        assert_eq!(Tally::of_line("test result::ok ... ok"), None);
-        assert_eq!(Tally::of_line("a test printed: test result: ok. 3 passed; 0 failed;"), None);
-    }
-
-    #[test]
-    fn a_failed_check_counts_as_a_failed_test() {
-        let mut tally = Tally::default();
-        assert!(tally.check("fine", || Ok(())));
-        assert!(!tally.check("not fine", || Err(io::Error::other("why"))));
-        assert_eq!(tally, Tally { passed: 1, failed: 1 });
-    }
 }

@@ -1,9 +1,9 @@
 //! The programs that tests call and a fresh machine may lack. Rust's toolchain and a C linker are there, or xtask could not run.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::steps::run_command;
@@ -11,12 +11,22 @@ use crate::steps::run_command;
 /// A program, the Debian package that has it, and which test wants it for what.
 type Tool = (&'static str, &'static str, &'static str);
 
-/// Nothing at present: the tests need the kernel and the toolchain alone. A line comes with the first test that needs it.
-const TOOLS: &[Tool] = &[];
+/// What the tests need beside the kernel and the toolchain.
+const TOOLS: &[Tool] = &[
+    ("qemu-system-x86_64", "qemu-system-x86", "the tests on cgroup v2 run in a virtual machine"),
+    ("mke2fs", "e2fsprogs", "makes that machine's disk"),
+    ("ip", "iproute2", "brings up loopback in that machine"),
+    ("setfattr", "attr", "marks a cgroup in that machine as delegated, as systemd does"),
+    ("systemd-analyze", "systemd", "checks the units in dist/"),
+    ("setpriv", "util-linux", "runs an agent with the capabilities that its unit leaves it"),
+];
+
+/// Where administrators' programs are, which a user's path may lack.
+const FOLDERS_OF_ROOT: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
 /// Installs what is missing, if we are root; otherwise says what to install.
 pub(crate) fn install_missing() -> io::Result<()> {
-    let missing = missing(TOOLS, &std::env::var_os("PATH").unwrap_or_default());
+    let missing = missing(TOOLS, &search_path());
     if missing.is_empty() {
         return Ok(());
     }
@@ -28,8 +38,29 @@ pub(crate) fn install_missing() -> io::Result<()> {
     if std::fs::metadata("/proc/self")?.uid() != 0 {
         return Err(io::Error::other(format!("not root, so install them first: apt-get install {}", packages.join(" "))));
     }
-    run_command(&mut apt_get(&["update"]))?;
+    update_lists()?;
     run_command(apt_get(&["install", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+/// Fetches the lists of packages anew. For root alone.
+pub(crate) fn update_lists() -> io::Result<()> {
+    run_command(&mut apt_get(&["update"]))
+}
+
+/// Where a program is.
+///
+/// # Errors
+/// When no folder has it.
+pub(crate) fn program(name: &str) -> io::Result<PathBuf> {
+    let found = std::env::split_paths(&search_path()).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| io::Error::other(format!("there is no program {name}")))
+}
+
+fn search_path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":");
+    path.push(FOLDERS_OF_ROOT);
+    path
 }
 
 fn apt_get(arguments: &[&str]) -> Command {
@@ -39,13 +70,8 @@ fn apt_get(arguments: &[&str]) -> Command {
 }
 
 fn missing(tools: &[Tool], search_path: &OsStr) -> Vec<Tool> {
-    let is_there =
-        |binary: &str| std::env::split_paths(search_path).any(|folder: std::path::PathBuf| is_file(&folder.join(binary)));
+    let is_there = |binary: &str| std::env::split_paths(search_path).any(|folder: PathBuf| folder.join(binary).is_file());
     tools.iter().filter(|(binary, _, _)| !is_there(binary)).copied().collect()
-}
-
-fn is_file(path: &Path) -> bool {
-    path.is_file()
 }
 
 #[cfg(test)]

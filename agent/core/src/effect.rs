@@ -2,6 +2,8 @@
 
 use meros_types::{Command, ContainerId, FromAgent, Limits, OpenLog, TaskId};
 
+use crate::log::Record;
+
 /// Something for the shell to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -15,7 +17,8 @@ pub enum Effect {
     Start(Box<ContainerPlan>),
     /// Ask a container's task to end (SIGTERM to its process group).
     Terminate(ContainerId),
-    /// Kill every process of a container.
+    /// Kill every process of a container. One that is still being made is given up, whatever it waits for: that is answered by
+    /// `ContainerFailed`, when nothing of it is left.
     Destroy(ContainerId),
     /// Remove the directory of a container that is over: its sandbox and its output.
     Remove(ContainerId),
@@ -25,6 +28,24 @@ pub enum Effect {
         request: OpenLog,
         /// Whose output it is.
         container: Option<ContainerId>,
+    },
+    /// Append a record to the log. Answered by `Appended`, in its turn.
+    Append {
+        /// Counts what is appended and rewritten over the life of the process, from 1.
+        seq: u64,
+        /// What to append.
+        record: Box<Record>,
+    },
+    /// Bring the log to the disk, beside the loop. Answered by `Synced` with the number of the newest record before this effect,
+    /// or a higher one. There is one at a time.
+    Sync,
+    /// Replace the whole log by these records, so that a crash finds either the old file or the new one on the disk. Answered
+    /// by `Appended` in its turn, like a record; `Synced` may follow by itself.
+    Rewrite {
+        /// Counts on from the records before.
+        seq: u64,
+        /// All that the log is to hold.
+        records: Vec<Record>,
     },
     /// End the process: the master refused this agent, and trying again can't help. The sentence is for the operator.
     Exit(String),

@@ -1,46 +1,42 @@
-//! Launching: what is refused, what is started, and what is said when it has.
+//! Launching: what is refused, what is started once its launch is recorded, and what is said when it runs.
 
 use std::collections::BTreeSet;
 
-use meros_types::{ContainerId, Epoch, FrameworkId, Launch, Limits, Now, Reason, Resources, TaskState};
+use meros_types::{Command, ContainerId, Epoch, FrameworkId, Launch, Now, Reason, Resources, TaskSpec, TaskState};
 
 use crate::containers::{Container, Phase};
 use crate::effect::ContainerPlan;
-use crate::event::StartFailure;
 use crate::facts::Statement;
-use crate::{Agent, EPOCHS_MAX, Effect, FACTS_MAX};
+use crate::killing::Why;
+use crate::{Agent, EPOCHS_MAX, Effect, FACTS_MAX, Record};
 
 impl Agent {
-    /// Starts a container, or says why it never will be. A repetition is dropped: a launch starts at most once.
+    /// Takes a launch in, or says why it never will be. A repetition is dropped: a launch starts at most once.
     pub(crate) fn launch(&mut self, now: Now, launch: Launch, effects: &mut Vec<Effect>) {
         if self.newest_launch.is_some_and(|newest| launch.launch <= newest) {
             return tracing::warn!(launch = %launch.launch, "dropped a repeated launch");
         }
         self.newest_launch = Some(launch.launch);
-        if self.facts.waiting() >= FACTS_MAX {
-            // A refusal would be one more of them. A launch that the next registration doesn't show was never started, and
-            // the master says so by itself.
-            tracing::warn!(launch = %launch.launch, "{FACTS_MAX} facts wait for frameworks; dropped a launch, connecting anew");
+        let is_full = self.facts.waiting() >= FACTS_MAX;
+        if is_full || self.log.is_stalled() {
+            // A refusal would be one more fact, and one more record. A launch that the next registration doesn't show was never
+            // started, and the master says so by itself.
+            let reason = if is_full { "too many facts wait for frameworks" } else { "the log can't be written" };
+            tracing::warn!(launch = %launch.launch, reason, "dropped a launch, connecting anew");
             return self.connect(effects);
         }
         let admitted = self.admit(&launch, effects);
         let id = self.ids.container();
-        let limits = launch.task.limits();
-        let resources = launch.task.resources.clone();
         let command = launch.task.command.clone();
-        let mut container = container(launch, limits);
         match admitted {
             Ok(used) => {
-                container.uid = self.uids.as_mut().and_then(|uids| uids.take());
-                let plan = ContainerPlan { container: id, task: container.task.clone(), command, limits, uid: container.uid };
+                let uid = self.uids.as_mut().and_then(|uids| uids.take());
                 self.used = used;
-                self.by_launch.insert(container.launch, id);
-                self.containers.insert(id, Container { resources, ..container });
-                effects.push(Effect::Start(Box::new(plan)));
+                self.record_launch(now, id, Container { uid, ..container(launch) }, command, effects);
             }
             Err(message) => {
-                self.containers.insert(id, Container { phase: Phase::Over, ..container });
-                self.fact(now, id, Statement::new(TaskState::Dropped, Reason::AgentRefused, message), effects);
+                self.keep_launch(id, Container { resources: Resources::none(), phase: Phase::Over, ..container(launch) }, effects);
+                self.release_unmade(now, id, Statement::new(TaskState::Dropped, Reason::AgentRefused, message), effects);
             }
         }
     }
@@ -48,7 +44,12 @@ impl Agent {
     /// What is in use with this launch, or why it is refused. Never above the total: the master's books may be wrong, this
     /// machine is not.
     fn admit(&mut self, launch: &Launch, effects: &mut Vec<Effect>) -> Result<Resources, String> {
-        self.note_epoch(launch.framework, launch.epoch)?;
+        if self.is_ending {
+            return Err("the agent is ending".to_owned());
+        }
+        if self.note_epoch(launch.framework, launch.epoch)? {
+            self.append_synced(Record::Epoch { framework: launch.framework, epoch: launch.epoch }, effects);
+        }
         let used = self.used.checked_add(&launch.task.resources).map_err(|error| format!("the agent has no room: {error}"))?;
         if let Some(shortfall) = self.config.resources.shortfall(&used) {
             return Err(format!("the agent has no room: {shortfall}, in use and asked for together"));
@@ -62,55 +63,69 @@ impl Agent {
         Ok(used)
     }
 
-    /// Fences: a scheduler that another has taken over from starts nothing.
-    fn note_epoch(&mut self, framework: FrameworkId, epoch: Epoch) -> Result<(), String> {
-        let highest = self.epochs.entry(framework).or_insert(epoch);
-        if epoch < *highest {
-            return Err(format!("the launch is of epoch {epoch}, and a scheduler of epoch {highest} has taken over"));
+    /// Fences: a scheduler that another has taken over from starts nothing. Says whether the epoch is new.
+    pub(crate) fn note_epoch(&mut self, framework: FrameworkId, epoch: Epoch) -> Result<bool, String> {
+        match self.epochs.get(&framework).copied() {
+            Some(highest) if epoch < highest => {
+                return Err(format!("the launch is of epoch {epoch}, and a scheduler of epoch {highest} has taken over"));
+            }
+            Some(highest) if epoch == highest => return Ok(false),
+            _ => {}
         }
-        *highest = epoch;
+        self.epochs.insert(framework, epoch);
         if self.epochs.len() > EPOCHS_MAX {
             let with_containers: BTreeSet<FrameworkId> = self.containers.values().map(|container| container.framework).collect();
             self.epochs.retain(|other, _| *other == framework || with_containers.contains(other));
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Records a launch; the container is made when the record is in the log, however the agent ends after that.
+    fn record_launch(&mut self, now: Now, id: ContainerId, container: Container, command: Command, effects: &mut Vec<Effect>) {
+        let (task, limits, uid) = (container.task.clone(), container.limits, container.uid);
+        let seq = self.keep_launch(id, container, effects);
+        if let Some(container) = self.containers.get_mut(&id) {
+            container.phase = Phase::Recording(seq);
+        }
+        self.starts.insert(seq, ContainerPlan { container: id, task, command, limits, uid });
+        self.set_deadline(id, Some(now.mono.after(self.config.start_max)));
+    }
+
+    fn keep_launch(&mut self, id: ContainerId, container: Container, effects: &mut Vec<Effect>) -> u64 {
+        let seq = container.record(id).map_or(0, |record| self.append(record, effects));
+        self.by_launch.insert(container.launch, id);
+        self.containers.insert(id, container);
+        seq
+    }
+
+    /// Makes the containers whose launches are in the log.
+    pub(crate) fn release_starts(&mut self, effects: &mut Vec<Effect>) {
+        while let Some(entry) = self.starts.first_entry().filter(|entry| self.log.is_appended(*entry.key())) {
+            let plan = entry.remove();
+            if let Some(container) = self.containers.get_mut(&plan.container) {
+                container.phase = Phase::Starting;
+            }
+            effects.push(Effect::Start(Box::new(plan)));
+        }
     }
 
     pub(crate) fn container_started(&mut self, now: Now, id: ContainerId, effects: &mut Vec<Effect>) {
         let Some(container) = self.containers.get_mut(&id).filter(|container| container.phase == Phase::Starting) else { return };
         container.phase = Phase::Running;
+        if container.kill.as_ref().is_some_and(|kill| kill.why == Why::Late) {
+            // It has been given up: it is destroyed, and only its end is told.
+            return effects.push(Effect::Destroy(id));
+        }
+        self.set_deadline(id, None);
         self.fact(now, id, Statement::new(TaskState::Running, Reason::Started, "its program runs"), effects);
         self.kill_started(now, id, effects);
     }
-
-    pub(crate) fn container_failed(&mut self, now: Now, id: ContainerId, failure: StartFailure, effects: &mut Vec<Effect>) {
-        if self.containers.get(&id).is_none_or(|container| container.phase != Phase::Starting) {
-            return;
-        }
-        let (reason, message) = match failure {
-            StartFailure::Program(message) => (Reason::LaunchFailed, message),
-            StartFailure::Agent(message) => (Reason::ContainerFailed, message),
-        };
-        self.release(id, effects);
-        self.fact(now, id, Statement::new(TaskState::Failed, reason, message), effects);
-    }
 }
 
-fn container(launch: Launch, limits: Limits) -> Container {
-    Container {
-        framework: launch.framework,
-        epoch: launch.epoch,
-        role: launch.role,
-        launch: launch.launch,
-        task: launch.task.id,
-        name: launch.task.name,
-        resources: Resources::none(),
-        limits,
-        kill_grace: launch.task.kill_grace,
-        uid: None,
-        phase: Phase::Starting,
-        state: TaskState::Staging,
-        kill: None,
-        facts_waiting: 0,
-    }
+/// A container of this launch, of which nothing has happened.
+fn container(launch: Launch) -> Container {
+    let limits = launch.task.limits();
+    let TaskSpec { id, name, resources, kill_grace, .. } = launch.task;
+    let unknown = Container::unknown(launch.framework, launch.launch, id);
+    Container { epoch: launch.epoch, role: launch.role, name, resources, limits, kill_grace, is_recorded: true, ..unknown }
 }

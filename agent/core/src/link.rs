@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use meros_types::{AgentOrder, AgentReport, FromAgent, Now, Refusal, Register, Registered, SessionId, Time, ToAgent};
+use meros_types::{AgentOrder, AgentReport, FromAgent, Now, Refusal, Register, Registered, Resources, SessionId, Time, ToAgent};
 
-use crate::{Agent, AgentConfig, Effect};
+use crate::{Agent, AgentConfig, Effect, Record};
 
 /// The wait after the first failure to connect; it doubles with each in a row, and a quarter of it is chance.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
@@ -17,8 +17,10 @@ const HEARTBEAT_MIN: Duration = Duration::from_millis(100);
 /// Where the connection is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum LinkState {
-    /// Not begun, or the shell is opening a stream.
+    /// That this life has begun is not on the disk yet.
     #[default]
+    NotBegun,
+    /// The shell is opening a stream.
     Opening,
     /// A stream is open, and the registration was sent.
     Greeting,
@@ -51,7 +53,7 @@ impl Link {
     pub(crate) fn wakeup(&self, config: &AgentConfig) -> Option<Time> {
         let silent_at = self.heard.after(config.silence_max);
         match self.state {
-            LinkState::Opening => None,
+            LinkState::NotBegun | LinkState::Opening => None,
             LinkState::Greeting => Some(silent_at),
             LinkState::Registered { beat_at, .. } => Some(silent_at.min(beat_at)),
             LinkState::Waiting { until } => Some(until),
@@ -65,32 +67,58 @@ impl Agent {
         effects.push(Effect::Connect);
     }
 
+    /// Connects for the first time in this life.
+    pub(crate) fn first_connect(&mut self, effects: &mut Vec<Effect>) {
+        if self.link.state == LinkState::NotBegun {
+            self.connect(effects);
+        }
+    }
+
+    /// What the master was told when this agent registered has changed.
+    pub(crate) fn register_anew(&mut self, effects: &mut Vec<Effect>) {
+        if matches!(self.link.state, LinkState::Greeting | LinkState::Registered { .. }) {
+            self.connect(effects);
+        }
+    }
+
     /// The stream before is closed, so that what this registration doesn't show never started.
     pub(crate) fn connected(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.link.state == LinkState::NotBegun {
+            return;
+        }
         self.link.state = LinkState::Greeting;
         self.link.heard = now.mono;
+        // Without a log no launch can be taken in: so there is nothing to offer.
+        let resources = if self.log.is_stalled() { Resources::none() } else { self.config.resources.clone() };
+        let shown = self.containers.iter().filter(|(_, container)| container.is_shown());
         let register = Register {
             agent: self.id,
             secret: self.config.secret,
             incarnation: self.incarnation,
+            boot: self.boot.clone(),
             term: self.term,
             hostname: self.config.hostname.clone(),
-            resources: self.config.resources.clone(),
+            resources,
             attributes: self.config.attributes.clone(),
-            containers: self.containers.iter().map(|(id, container)| container.snapshot(*id)).collect(),
+            containers: shown.map(|(id, container)| container.snapshot(*id)).collect(),
         };
         let message = FromAgent { session: None, report: AgentReport::Register(Box::new(register)) };
         effects.push(Effect::Send(Box::new(message)));
     }
 
     pub(crate) fn disconnected(&mut self, now: Now, reason: &str) {
-        if matches!(self.link.state, LinkState::Waiting { .. }) {
+        if matches!(self.link.state, LinkState::NotBegun | LinkState::Waiting { .. }) {
             return;
         }
-        let wait = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.link.failures)).min(BACKOFF_MAX);
         if self.link.failures == 0 {
             tracing::warn!(reason, "no connection to the master; trying again until there is one");
         }
+        self.wait_to_connect(now);
+    }
+
+    /// Waits before the next attempt, longer after each failure in a row.
+    fn wait_to_connect(&mut self, now: Now) {
+        let wait = BACKOFF_MIN.saturating_mul(2_u32.saturating_pow(self.link.failures)).min(BACKOFF_MAX);
         self.link.failures = self.link.failures.saturating_add(1);
         let quarter = u64::try_from(wait.as_nanos() / 4).unwrap_or(u64::MAX).max(1);
         let chance = Duration::from_nanos(self.ids.next_u64() % quarter);
@@ -118,11 +146,20 @@ impl Agent {
 
     fn registered(&mut self, now: Now, session: SessionId, registered: Registered, effects: &mut Vec<Effect>) {
         if session.term < self.term {
-            tracing::warn!(term = %session.term, highest = %self.term, "dropped a registration by a master of an earlier term");
+            tracing::warn!(
+                term = %session.term,
+                highest = %self.term,
+                "dropped a registration by a master of an earlier term. If the master's registry was lost, move the agent's log away: \
+                 the agent then ends its tasks and begins anew"
+            );
             return;
         }
-        self.term = session.term;
-        self.id = Some(registered.agent);
+        if (self.id, self.term) != (Some(registered.agent), session.term) {
+            self.term = session.term;
+            self.id = Some(registered.agent);
+            let met = Record::Met { agent: registered.agent, term: session.term, newest_launch: self.newest_launch };
+            self.append_synced(met, effects);
+        }
         let heartbeat = registered.heartbeat.max(HEARTBEAT_MIN);
         let beat_at = now.mono.after(heartbeat);
         self.link = Link { state: LinkState::Registered { session, heartbeat, beat_at }, failures: 0, heard: now.mono };
@@ -132,9 +169,11 @@ impl Agent {
 
     /// The master won't have this agent. It waits as after a lost connection when trying again may help; if not, it ends.
     fn refused(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
-        match refusal.retry {
-            true => self.disconnected(now, &refusal.message),
-            false => effects.push(Effect::Exit(refusal.message)),
+        if refusal.retry {
+            tracing::warn!(reason = refusal.message, "the master does not take this agent now; trying again");
+            self.wait_to_connect(now);
+        } else {
+            effects.push(Effect::Exit(refusal.message));
         }
     }
 
@@ -142,10 +181,11 @@ impl Agent {
         match order {
             AgentOrder::Launch(launch) => self.launch(now, *launch, effects),
             AgentOrder::Kill(order) => self.kill(now, &order, effects),
-            AgentOrder::Acknowledged(acknowledged) => self.acknowledged(now, acknowledged),
+            AgentOrder::Acknowledged(acknowledged) => self.acknowledged(now, acknowledged, effects),
             AgentOrder::Resend(framework) => self.resend(now, framework, effects),
             AgentOrder::OpenLog(request) => {
                 let container = self.by_launch.get(&request.launch).copied();
+                let container = container.filter(|id| self.containers.get(id).is_some_and(|container| container.has_directory));
                 effects.push(Effect::ServeLog { request, container });
             }
             AgentOrder::Refused(refusal) => self.refused(now, refusal, effects),

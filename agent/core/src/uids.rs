@@ -29,6 +29,14 @@ impl Uids {
         Some(uid)
     }
 
+    /// Notes that a container of an earlier life has this one. Of another range, it is nobody else's anyway.
+    pub(crate) fn remember(&mut self, uid: u32) {
+        if self.range.contains(&uid) {
+            self.taken.insert(uid);
+            self.next = self.after(uid);
+        }
+    }
+
     pub(crate) fn has_free(&self) -> bool {
         self.taken.len() < self.range.len()
     }
@@ -37,8 +45,13 @@ impl Uids {
         self.taken.remove(&uid);
     }
 
+    pub(crate) fn taken(&self) -> &BTreeSet<u32> {
+        &self.taken
+    }
+
+    /// Whether nobody else can be given this one.
     pub(crate) fn is_taken(&self, uid: u32) -> bool {
-        self.taken.contains(&uid)
+        !self.range.contains(&uid) || self.taken.contains(&uid)
     }
 
     fn after(&self, uid: u32) -> u32 {

@@ -1,16 +1,22 @@
 //! The agent's end of its launcher: starts it, sends it requests, replaces it when it dies, ends it.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, setsockopt, socketpair, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
+use nix::unistd::Pid;
 
 use super::process::{LAUNCHER_NAME, OPEN_FILES_UNCHANGED};
 use super::request::REQUEST_BYTES_MAX;
@@ -18,6 +24,13 @@ use crate::runtime::{Groups, RuntimeError, RuntimeOptions};
 
 /// How long a request may wait for the launcher. It forks in far less than a millisecond, so it is stopped or hangs.
 const SEND_TIMEOUT_S: i64 = 10;
+/// How long the launcher of an earlier agent may take to end. It does when it notices that the agent is gone, which takes no time,
+/// so it is stopped or hangs.
+const EARLIER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The file in the work directory that launchers hold a lock on.
+const LOCK: &str = "launcher.lock";
+/// Who can open a file can lock it.
+const LOCK_MODE: u32 = 0o600;
 
 /// A launcher, which may be another process from one launch to the next.
 #[derive(Debug)]
@@ -26,6 +39,8 @@ pub(crate) struct Launcher {
     arguments: [OsString; 2],
     /// What it and its shims live in.
     groups: Groups,
+    /// What it, and each shim that has no lock of its own yet, holds a shared lock on.
+    lock: PathBuf,
     process: Mutex<Option<Process>>,
 }
 
@@ -36,14 +51,16 @@ struct Process {
 }
 
 impl Launcher {
-    /// Starts a launcher in these groups.
+    /// Starts a launcher in these groups, when nothing of an earlier agent's launcher is left.
     pub(crate) fn start(options: &RuntimeOptions, groups: Groups) -> Result<Self, RuntimeError> {
         let open_files = match options.open_files {
             Some((soft, hard)) => format!("{soft}:{hard}"),
             None => OPEN_FILES_UNCHANGED.to_owned(),
         };
         let arguments = [options.agent_name.clone().into(), open_files.into()];
-        let launcher = Self { program: options.launcher_program.clone(), arguments, groups, process: Mutex::new(None) };
+        let lock = options.work_dir.join(LOCK);
+        wait_for_earlier(&lock)?;
+        let launcher = Self { program: options.launcher_program.clone(), arguments, groups, lock, process: Mutex::new(None) };
         *launcher.lock() = Some(launcher.spawn()?);
         Ok(launcher)
     }
@@ -66,6 +83,20 @@ impl Launcher {
         }
     }
 
+    /// Kills the launcher and starts another: what it was asked for and has not begun fails.
+    pub(crate) fn replace(&self) -> Result<(), RuntimeError> {
+        let mut process = self.lock();
+        if process.take().is_some() {
+            *process = Some(self.spawn()?);
+        }
+        Ok(())
+    }
+
+    /// The process that it is now.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        self.lock().as_ref().map(|process| Pid::from_raw(process.child.id().cast_signed()))
+    }
+
     /// Ends the launcher. Shims live on.
     pub(crate) fn stop(&self) {
         *self.lock() = None;
@@ -73,12 +104,14 @@ impl Launcher {
 
     fn spawn(&self) -> Result<Process, RuntimeError> {
         let (ours, theirs) = connect().map_err(|errno| self.error("connect to", errno.into()))?;
+        let lock = open_lock(&self.lock)?;
+        lock.lock_shared().map_err(|error| RuntimeError::file("lock", &self.lock, error))?;
         let child = Command::new(&self.program)
             .arg0(LAUNCHER_NAME)
             .args(&self.arguments)
             .env_clear()
             .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
+            .stdout(Stdio::from(lock))
             .stderr(Stdio::null())
             .spawn()
             .map_err(|source| self.error("execute", source))?;
@@ -94,6 +127,25 @@ impl Launcher {
     fn lock(&self) -> MutexGuard<'_, Option<Process>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits until no launcher of an earlier agent lives, nor a shim that it has forked and that has no lock of its own yet. All of them
+/// have inherited one open file, on which the earlier agent took a shared lock before it started its launcher; so the exclusive lock
+/// is to be had when the last of them is gone, however they went, and not earlier.
+fn wait_for_earlier(path: &Path) -> Result<(), RuntimeError> {
+    let lock = open_lock(path)?;
+    let (done, waiting) = sync_channel(1);
+    // Nobody may be waiting any more.
+    thread::spawn(move || drop(done.send(lock.lock())));
+    match waiting.recv_timeout(EARLIER_TIMEOUT) {
+        Ok(locked) => locked.map_err(|error| RuntimeError::file("lock", path, error)),
+        Err(_) => Err(RuntimeError::EarlierLauncher { path: path.to_owned() }),
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, RuntimeError> {
+    let opened = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(path);
+    opened.map_err(|error| RuntimeError::file("open", path, error))
 }
 
 impl Drop for Process {

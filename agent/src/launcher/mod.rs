@@ -11,6 +11,11 @@
 //! task, counts, and leaves a record. It needs neither launcher nor agent once its task runs, and survives both.
 //! The launcher ends when the agent does; if it dies first, the agent starts another at the next launch.
 //!
+//! The next agent must not look at a container while a launcher of the one before may still fork its shim. So launchers hold a
+//! shared lock on `launcher.lock`: the agent takes it, and the launcher and each shim inherit it as their standard output. A shim
+//! lets go of it when it has a lock of its own, on `state/lock`, and has left its record. Whoever gets the exclusive lock knows
+//! that the launcher and its requests are gone, and that every shim it forked is dead or can be found.
+//!
 //! Owned here: these processes, from the request to the exit record, and the kernel's raw interface (`sys`). Deliberately
 //! absent: the shim's decisions (`meros_agent_core::shim`), and making and removing directories and cgroups ([`crate::runtime`]).
 

@@ -1,4 +1,5 @@
-//! The launcher process: receives requests, forks a shim for each, and ends with its agent.
+//! The launcher process: receives requests, forks a shim for each, and ends with its agent. Its standard output is the lock that it
+//! holds.
 //!
 //! Deliberately absent: waiting for shims. The kernel reaps them, and each container's report pipe tells its agent of their end.
 

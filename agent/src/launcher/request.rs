@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use meros_types::ContainerId;
 
-use crate::runtime::Controller;
+use crate::runtime::{Controller, LogLimits};
 
 /// The most that a request takes. The kernel passes on a message of this size whole, whatever its settings; a task with more to
 /// say reads a file.
@@ -22,6 +22,8 @@ pub(crate) struct Request<'text> {
     pub(crate) uid: Option<u32>,
     /// Whether the memory limit is so low that the kernel may kill before the exec.
     pub(crate) tight_memory: bool,
+    /// How much of its output is kept.
+    pub(crate) log: LogLimits,
     /// The container's directory.
     pub(crate) directory: &'text CStr,
     /// The cgroups to join, in this order.
@@ -42,6 +44,8 @@ impl<'text> Request<'text> {
         // No task's user is the highest number: to the kernel it means "none" too.
         put_number(&mut bytes, self.uid.unwrap_or(u32::MAX));
         put_number(&mut bytes, u32::from(self.tight_memory));
+        bytes.extend(self.log.bytes.to_le_bytes());
+        put_number(&mut bytes, self.log.files);
         put_text(&mut bytes, self.directory);
         put_count(&mut bytes, self.groups.len());
         for (controller, path) in &self.groups {
@@ -62,6 +66,7 @@ impl<'text> Request<'text> {
             container: ContainerId::from_bytes(input.take::<16>()?),
             uid: input.number().map(|uid| (uid != u32::MAX).then_some(uid))?,
             tight_memory: input.number()? != 0,
+            log: LogLimits { bytes: input.take::<8>().map(u64::from_le_bytes)?, files: input.number()? },
             directory: input.text()?,
             groups: input.list(|input| Some((Controller::from_number(input.take::<1>()?[0])?, input.text()?)))?,
             programs: input.list(Input::text)?,
@@ -120,6 +125,7 @@ mod tests {
             container: ContainerId::from_bytes([9; 16]),
             uid: Some(100_000),
             tight_memory: true,
+            log: LogLimits { bytes: 1 << 40, files: 7 },
             directory: c"/var/lib/meros/containers/x",
             groups: vec![(Controller::Freezer, c"/sys/fs/cgroup/freezer/x"), (Controller::Memory, c"/m")],
             programs: vec![c"/bin/a", c"/usr/bin/a"],

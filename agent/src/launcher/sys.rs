@@ -4,7 +4,7 @@
 #![allow(unsafe_code, reason = "fork, clone, exec and raw descriptors have no safe interface")]
 
 use std::ffi::{CStr, c_char, c_int};
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -17,6 +17,8 @@ use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::unistd::{ForkResult, Pid};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use meros_types::Exit;
 
@@ -256,6 +258,12 @@ pub(super) fn close_all_but_standard() -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0) }).map(drop)
 }
 
+/// Whether a file has this extended attribute, as far as this user may see.
+pub(crate) fn has_attribute(path: &CStr, name: &CStr) -> bool {
+    // SAFETY: both strings end in NUL, and a value for which there is no room is not written.
+    unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) >= 0 }
+}
+
 /// A handle of a process that can't come to mean another one.
 pub(crate) fn open_process(pid: Pid) -> nix::Result<OwnedFd> {
     // SAFETY: the call takes numbers and returns a new descriptor, which nothing else owns.
@@ -263,6 +271,12 @@ pub(crate) fn open_process(pid: Pid) -> nix::Result<OwnedFd> {
         let descriptor = Errno::result(libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0))?;
         Ok(OwnedFd::from_raw_fd(RawFd::try_from(descriptor).map_err(|_| Errno::EBADF)?))
     }
+}
+
+/// A descriptor whose readiness tokio tells; for a handle of a process that is when the process has ended.
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an owned descriptor is open, and the same one, for as long as it is owned.
+    Ok(unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?)
 }
 
 /// Sends a signal to the process of a handle.

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use nix::unistd::geteuid;
+use nix::unistd::{Pid, geteuid};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::spawn_blocking;
 
+use meros_agent_core::Found;
 use meros_types::{ContainerId, Usage};
 
 use super::command::Execution;
-use super::isolation::{Isolation, Release};
+use super::isolation::Isolation;
 use super::life;
 use super::live::{KillPlan, LiveTable};
-use super::{ContainerPaths, ContainerRuntime, ContainerSpec, Ended, Kill, LaunchError, RuntimeError, RuntimeOptions, TaskFault};
+use super::{
+    ContainerPaths, ContainerRuntime, ContainerSpec, Ended, Kill, LaunchError, LogLimits, RuntimeError, RuntimeOptions, TaskFault,
+};
 use super::{directory, supervisor};
 use crate::launcher::Launcher;
 
@@ -24,11 +27,9 @@ use crate::launcher::Launcher;
 /// only wait elsewhere.
 const LAUNCHES_MAX: usize = 16;
 /// How long the destruction of everything may take before it is called impossible.
-const DESTROY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const DESTROY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a container may take to die before it is killed again.
-const DESTROY_AGAIN: Duration = Duration::from_secs(1);
-/// How long to leave the kernel alone between two sweeps.
-const SWEEP_AGAIN: Duration = Duration::from_millis(5);
+pub(super) const DESTROY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The containers of one agent. Dropping it ends the launcher; running containers stay.
 pub struct Containers<I: Isolation> {
@@ -40,10 +41,13 @@ pub(super) struct Shared<I> {
     pub(super) work_dir: PathBuf,
     pub(super) isolation: I,
     pub(super) launcher: Launcher,
+    pub(super) log: LogLimits,
     pub(super) exits: mpsc::Sender<Ended>,
     pub(super) live: LiveTable,
     /// Permits for launches that are under way.
     pub(super) launches: Arc<Semaphore>,
+    /// Set when the runtime is dropped: whoever waits for the end of a container leaves that to the next agent.
+    dropped: watch::Sender<bool>,
 }
 
 impl<I: Isolation> Containers<I> {
@@ -52,12 +56,31 @@ impl<I: Isolation> Containers<I> {
         directory::prepare_all(&options.work_dir)?;
         let launcher = Launcher::start(&options, isolation.supervisors()?.0)?;
         let launches = Arc::new(Semaphore::new(LAUNCHES_MAX));
-        let shared = Shared { work_dir: options.work_dir, isolation, launcher, exits, live: LiveTable::default(), launches };
+        let log = options.log;
+        let shared = Shared {
+            work_dir: options.work_dir,
+            log,
+            isolation,
+            launcher,
+            exits,
+            live: LiveTable::default(),
+            launches,
+            dropped: watch::Sender::new(false),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 }
 
 impl<I: Isolation> Shared<I> {
+    /// Waits with the runtime for a shim to end. False when the runtime is dropped first.
+    pub(super) async fn outlasts(&self, end: impl Future) -> bool {
+        let mut dropped = self.dropped.subscribe();
+        tokio::select! {
+            _ = dropped.wait_for(|dropped| *dropped) => false,
+            _ = end => true,
+        }
+    }
+
     pub(super) fn paths(&self, id: ContainerId) -> ContainerPaths {
         ContainerPaths::new(&self.work_dir, id)
     }
@@ -68,14 +91,25 @@ impl<I: Isolation> Shared<I> {
             let paths = self.paths(id);
             match plan {
                 KillPlan::Later => Ok(()),
-                KillPlan::Tell => supervisor::tell(&paths, how),
+                KillPlan::GiveUp { first } => self.give_up(&paths, first),
+                KillPlan::Tell => supervisor::tell(&paths, how).map(drop),
                 KillPlan::TellAndKill(enclosure) => {
                     supervisor::tell(&paths, how)?;
+                    self.isolation.kill_tree(&enclosure, &paths).map(drop)
+                }
+                KillPlan::KillAll(enclosure) => {
+                    supervisor::end(&paths)?;
                     self.isolation.kill_tree(&enclosure, &paths).map(drop)
                 }
             }
         })
         .await
+    }
+
+    /// Ends a launch whatever it waits for: the shim, or a launcher that does not come to fork one. Its report pipe then closes.
+    fn give_up(&self, paths: &ContainerPaths, first: bool) -> Result<(), RuntimeError> {
+        let told = if first { supervisor::tell(paths, Kill::Destroy)? } else { supervisor::end(paths)? };
+        if told { Ok(()) } else { self.launcher.replace() }
     }
 
     /// Kills all containers until none lives.
@@ -100,34 +134,32 @@ impl<I: Isolation> Shared<I> {
 
     /// Removes what no container of this agent accounts for, until nothing is left.
     async fn sweep(self: &Arc<Self>) -> Result<(), RuntimeError> {
-        let deadline = Instant::now() + DESTROY_TIMEOUT;
-        loop {
-            let shared = self.clone();
-            if blocking(move || shared.isolation.sweep()).await? == Release::Done {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(RuntimeError::Unkillable { what: "a container that an earlier agent left behind".to_owned() });
-            }
-            tokio::time::sleep(SWEEP_AGAIN).await;
-        }
+        self.until_done(|shared| move || shared.isolation.sweep()).await
     }
 }
 
 impl<I: Isolation> Drop for Containers<I> {
     fn drop(&mut self) {
+        self.shared.dropped.send_replace(true);
         self.shared.launcher.stop();
     }
 }
 
 #[async_trait]
 impl<I: Isolation> ContainerRuntime for Containers<I> {
+    async fn adopt(&self, known: &[ContainerId]) -> Result<Vec<(ContainerId, Found)>, RuntimeError> {
+        self.shared.adopt(known).await
+    }
+
     async fn launch(&self, spec: ContainerSpec) -> Result<(), LaunchError> {
         refuse_root(spec.uid)?;
         let execution = Execution::of(&spec, &self.paths(spec.id).sandbox())?;
         self.shared.live.register(&spec)?;
         let registered = Registered { shared: self.shared.clone(), id: spec.id, launched: false };
         let permit = self.shared.launches.clone().acquire_owned().await.map_err(|_| RuntimeError::ShuttingDown)?;
+        if self.shared.live.is_given_up(spec.id) {
+            return Err(RuntimeError::GivenUp { id: spec.id }.into());
+        }
         let tokio = Handle::current();
         // From here on it goes its way, also if the caller stops waiting.
         let launched = spawn_blocking(move || {
@@ -167,6 +199,11 @@ impl<I: Isolation> ContainerRuntime for Containers<I> {
         blocking(move || directory::remove_all(&shared.work_dir)).await
     }
 
+    fn processes(&self, id: ContainerId) -> Vec<Pid> {
+        // One that has ended has none.
+        self.shared.live.running(id).ok().and_then(|running| running.enclosure.0.processes().ok()).unwrap_or_default()
+    }
+
     fn paths(&self, id: ContainerId) -> ContainerPaths {
         self.shared.paths(id)
     }
@@ -203,6 +240,8 @@ fn refuse_root(uid: Option<u32>) -> Result<(), TaskFault> {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, RuntimeError> + Send + 'static) -> Result<T, RuntimeError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RuntimeError> + Send + 'static,
+) -> Result<T, RuntimeError> {
     spawn_blocking(work).await.unwrap_or(Err(RuntimeError::ShuttingDown))
 }

@@ -1,12 +1,16 @@
 //! Making and removing a container's directory. Blocking; for threads that may. Deliberately absent: the files in it, which are the
 //! shim's and the task's.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, DirEntry, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, lchown};
 use std::path::Path;
 
+use meros_types::ContainerId;
+
 use super::paths::{LOGS, SANDBOX, STATE, containers};
+use super::remove::remove_tree;
 use super::{ContainerPaths, RuntimeError};
 
 /// A task must pass through to its sandbox, and must not see which other containers there are.
@@ -54,17 +58,39 @@ pub(super) fn remove(paths: &ContainerPaths) -> Result<(), RuntimeError> {
     remove_whole(paths.root())
 }
 
+/// The containers that have a directory. None when there is no place for them.
+pub(super) fn containers_in(work_dir: &Path) -> Result<Vec<ContainerId>, RuntimeError> {
+    Ok(entries(&containers(work_dir))?.iter().filter_map(id_of).collect())
+}
+
+/// Removes what is in the directory of all containers and is none of these.
+pub(super) fn remove_others(work_dir: &Path, known: &BTreeSet<ContainerId>) -> Result<(), RuntimeError> {
+    let strangers = entries(&containers(work_dir))?.into_iter().filter(|entry| id_of(entry).is_none_or(|id| !known.contains(&id)));
+    strangers.map(|entry| entry.path()).try_for_each(|path| match path.is_dir() && !path.is_symlink() {
+        true => remove_whole(&path),
+        false => fs::remove_file(&path).map_err(|error| RuntimeError::file("remove", &path, error)),
+    })
+}
+
+fn entries(folder: &Path) -> Result<Vec<DirEntry>, RuntimeError> {
+    match fs::read_dir(folder) {
+        Ok(entries) => Ok(entries.flatten().collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(RuntimeError::file("list", folder, error)),
+    }
+}
+
+fn id_of(entry: &DirEntry) -> Option<ContainerId> {
+    entry.file_name().to_str()?.parse().ok()
+}
+
 /// Removes the directories of all containers.
 pub(super) fn remove_all(work_dir: &Path) -> Result<(), RuntimeError> {
     remove_whole(&containers(work_dir))
 }
 
 fn remove_whole(path: &Path) -> Result<(), RuntimeError> {
-    match fs::remove_dir_all(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(RuntimeError::file("remove", path, error)),
-    }
+    remove_tree(path).map_err(|error| RuntimeError::file("remove", path, error))
 }
 
 fn make(path: &Path, mode: u32) -> Result<(), RuntimeError> {

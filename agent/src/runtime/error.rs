@@ -115,7 +115,10 @@ pub enum RuntimeError {
         path: PathBuf,
     },
     /// cgroups can't isolate anything here.
-    #[error("cgroups are not usable: {reason}. Run the agent as root on a machine with cgroup v1, or choose the plain runtime")]
+    #[error(
+        "cgroups are not usable: {reason}. Run the agent as root, or in a group that was delegated to it (systemd: Delegate=yes), \
+         or choose the plain runtime"
+    )]
     Unusable {
         /// What is missing.
         reason: String,
@@ -146,9 +149,9 @@ pub enum RuntimeError {
         /// The limit's file.
         path: PathBuf,
         /// What was written.
-        wanted: i64,
+        wanted: String,
         /// What it reads.
-        found: i64,
+        found: String,
     },
     /// Between the launcher's fork and the task's exec.
     #[error("cannot start container {id}: {step} failed: {source}")]
@@ -165,6 +168,22 @@ pub enum RuntimeError {
     SupervisorKilled {
         /// Which container.
         id: ContainerId,
+    },
+    /// It was to be destroyed before its task began.
+    #[error("container {id} was given up: it was to end before its task began")]
+    GivenUp {
+        /// Which container.
+        id: ContainerId,
+    },
+    /// The launcher of the agent's life before, or a shim that it was just forking, does not come to its end.
+    #[error(
+        "a launcher of this agent's life before still runs, and holds the lock on {}: end the processes called meros-launcher \
+         of this agent with SIGKILL, and start again. Tasks are not affected",
+        path.display()
+    )]
+    EarlierLauncher {
+        /// What it holds.
+        path: PathBuf,
     },
     /// The launcher can't be run or spoken to.
     #[error("cannot {doing} the launcher {program}: {source}")]

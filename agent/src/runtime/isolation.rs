@@ -1,5 +1,9 @@
 //! What differs between the runtimes: how the processes of a container are kept together, limited and counted.
 
+use std::collections::BTreeSet;
+
+use nix::unistd::Pid;
+
 use meros_types::{ContainerId, Limits};
 
 use super::groups::Groups;
@@ -33,6 +37,9 @@ pub trait Isolation: Send + Sync + 'static {
     /// When the kernel refuses, or accepts and then shows another limit.
     fn prepare(&self, id: ContainerId, limits: &Limits) -> Result<Enclosure, RuntimeError>;
 
+    /// What an earlier agent prepared for a container, whether it is still there or not.
+    fn recall(&self, id: ContainerId) -> Enclosure;
+
     /// Kills what lives in it, without waiting for the deaths. Done when nothing was found. Its shim normally does this; here it is
     /// for containers whose shim was killed, or hangs.
     ///
@@ -51,4 +58,10 @@ pub trait Isolation: Send + Sync + 'static {
     /// # Errors
     /// When the kernel refuses for another reason than that something lives.
     fn sweep(&self) -> Result<Release, RuntimeError>;
+
+    /// The same, but for the known containers, and for these supervisors and what they have just forked.
+    ///
+    /// # Errors
+    /// When the kernel refuses for another reason than that something lives.
+    fn sweep_strangers(&self, known: &BTreeSet<ContainerId>, supervisors: &BTreeSet<Pid>) -> Result<Release, RuntimeError>;
 }

@@ -25,6 +25,7 @@ use super::command::Execution;
 use super::containers::Shared;
 use super::isolation::{Enclosure, Isolation, Release};
 use super::{ContainerPaths, ContainerSpec, Ended, LaunchError, RuntimeError, SupervisorLost, TaskFault, directory, supervisor};
+use crate::fail_point::{fail_point, fail_point_when};
 use crate::launcher::{Failure, REPORT_BYTES, REQUEST_BYTES_MAX, Report, Request, Step};
 
 /// Below this limit the kernel might kill for lack of memory between the clone of a task and its exec.
@@ -36,10 +37,10 @@ const RETRY_MIN: Duration = Duration::from_millis(1);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
 /// A container of which something is left to release.
-struct Remains<I> {
-    shared: Arc<Shared<I>>,
-    id: ContainerId,
-    enclosure: Enclosure,
+pub(super) struct Remains<I> {
+    pub(super) shared: Arc<Shared<I>>,
+    pub(super) id: ContainerId,
+    pub(super) enclosure: Enclosure,
 }
 
 /// Launches a registered container and sees to its end. On an error nothing of it is left. Blocks.
@@ -67,7 +68,10 @@ fn wait_for_start(reports: OwnedFd, id: ContainerId, execution: &Execution) -> R
         return Err(RuntimeError::SupervisorKilled { id }.into());
     }
     match Report::decode(message) {
-        Report::Started => Ok(reports.into()),
+        Report::Started => {
+            fail_point("task-started");
+            Ok(reports.into())
+        }
         Report::Failed(failure) => {
             // Its end closes the pipe. Nothing more can come, and an error means the same.
             let _ = reports.read(&mut message);
@@ -94,11 +98,9 @@ fn watch<I: Isolation>(reports: OwnedFd, remains: &Arc<Remains<I>>, tokio: &Hand
 
 async fn await_end<I: Isolation>(mut reports: pipe::Receiver, remains: Arc<Remains<I>>) {
     // The end of the shim closes the pipe, and there is nothing more to read.
-    let _ = reports.read_u8().await;
-    drop(reports);
-    if let Some(ended) = release(&remains).await {
-        // Without a receiver the agent is about to end, and the record stays for the next one.
-        let _ = remains.shared.exits.send(ended).await;
+    if remains.shared.outlasts(reports.read_u8()).await {
+        drop(reports);
+        remains.end().await;
     }
 }
 
@@ -132,11 +134,23 @@ enum Attempt {
 }
 
 impl<I: Isolation> Remains<I> {
+    /// Releases a container whose shim has ended, and tells its end.
+    pub(super) async fn end(self: Arc<Self>) {
+        fail_point("shim-ended");
+        if let Some(ended) = release(&self).await {
+            // Without a receiver the agent is about to end, and the record stays for the next one.
+            let _ = self.shared.exits.send(ended).await;
+        }
+    }
+
     fn try_release(&self) -> Result<Attempt, RuntimeError> {
         let paths = self.shared.paths(self.id);
         match try_release(&self.shared.isolation, &paths, &self.enclosure)? {
             (Release::NotYet, _) => Ok(Attempt::NotYet),
-            (Release::Done, record) => Ok(Attempt::Released(self.tell(record))),
+            (Release::Done, record) => {
+                fail_point("groups-removed");
+                Ok(Attempt::Released(self.tell(record)))
+            }
         }
     }
 
@@ -154,8 +168,8 @@ impl<I: Isolation> Remains<I> {
     }
 }
 
-/// One attempt. A container whose shim recorded its end is empty, but for processes that others moved into it.
-fn try_release(
+/// One attempt at what a container without a shim has left. One whose shim recorded its end is empty, but for processes that others moved into it.
+pub(super) fn try_release(
     isolation: &impl Isolation,
     paths: &ContainerPaths,
     enclosure: &Enclosure,
@@ -182,6 +196,7 @@ fn make<I: Isolation>(
 ) -> Result<(Enclosure, OwnedFd), LaunchError> {
     let paths = shared.paths(spec.id);
     directory::create(&paths, spec.uid)?;
+    fail_point("directory-made");
     let enclosure = match shared.isolation.prepare(spec.id, &spec.limits) {
         Ok(enclosure) => enclosure,
         Err(error) => {
@@ -189,8 +204,13 @@ fn make<I: Isolation>(
             return Err(error.into());
         }
     };
+    fail_point("groups-made");
     match ask(shared, spec, execution, &paths, &enclosure) {
-        Ok(reports) => Ok((enclosure, reports)),
+        Ok(reports) => {
+            fail_point("launch-requested");
+            fail_point_when("shim-recorded", || paths.record().exists());
+            Ok((enclosure, reports))
+        }
         Err(error) => {
             // No process was ever in it, so one attempt is enough.
             if let Err(error) = shared.isolation.release(&enclosure) {
@@ -216,6 +236,7 @@ fn ask<I: Isolation>(
         container: spec.id,
         uid: spec.uid,
         tight_memory: (1..TIGHT_MEMORY_BYTES).contains(&spec.limits.memory_bytes),
+        log: shared.log,
         directory: &directory,
         groups: groups.iter().map(|(controller, path)| (*controller, path.as_c_str())).collect(),
         programs: texts(&execution.programs),

@@ -45,10 +45,14 @@ pub(super) struct Running {
 pub(super) enum KillPlan {
     /// Nothing yet: it is starting, and will be killed when it has.
     Later,
+    /// It is to be destroyed and has not started: end its launch. Its shim may still do that itself, if this is the first time.
+    GiveUp { first: bool },
     /// Tell its shim.
     Tell,
     /// Its shim was told to destroy before and has not: tell it again, and kill without it.
     TellAndKill(Enclosure),
+    /// And still it lives: its shim hangs, or is stopped. Kill both.
+    KillAll(Enclosure),
 }
 
 impl LiveTable {
@@ -78,6 +82,17 @@ impl LiveTable {
         entry.wanted.take()
     }
 
+    /// Takes in a container of an earlier agent, which runs.
+    pub(super) fn adopt(&self, id: ContainerId, uid: Option<u32>, enclosure: Enclosure, started: Instant) {
+        let running = Some(Running { enclosure, started });
+        self.lock().entries.insert(id, Entry { uid, running, wanted: None, destroys: 0 });
+    }
+
+    /// Whether it is to be destroyed though it has not started.
+    pub(super) fn is_given_up(&self, id: ContainerId) -> bool {
+        self.lock().entries.get(&id).is_some_and(|entry| entry.wanted == Some(Kill::Destroy))
+    }
+
     /// It is over, or never was.
     pub(super) fn remove(&self, id: ContainerId) {
         self.lock().entries.remove(&id);
@@ -98,13 +113,17 @@ impl LiveTable {
     pub(super) fn kill(&self, id: ContainerId, how: Kill) -> Result<KillPlan, RuntimeError> {
         let mut inner = self.lock();
         let entry = inner.entries.get_mut(&id).ok_or(RuntimeError::NotRunning { id })?;
+        entry.destroys += u32::from(how == Kill::Destroy);
         let Some(running) = &entry.running else {
             let harder = how == Kill::Destroy || entry.wanted.is_none();
             entry.wanted = if harder { Some(how) } else { entry.wanted };
-            return Ok(KillPlan::Later);
+            return Ok(if how == Kill::Destroy { KillPlan::GiveUp { first: entry.destroys == 1 } } else { KillPlan::Later });
         };
-        entry.destroys += u32::from(how == Kill::Destroy);
-        Ok(if entry.destroys > 1 { KillPlan::TellAndKill(running.enclosure.clone()) } else { KillPlan::Tell })
+        Ok(match entry.destroys {
+            0 | 1 => KillPlan::Tell,
+            2 => KillPlan::TellAndKill(running.enclosure.clone()),
+            _ => KillPlan::KillAll(running.enclosure.clone()),
+        })
     }
 
     /// Accepts nothing more.

@@ -3,15 +3,17 @@
 //! Owned here: what the agent can do to a container ([`ContainerRuntime`]), its directories, its cgroups, and the guarantee that
 //! *terminal means released*: the end of a container is told when its tree is dead, its counters are read and its cgroups are
 //! gone, never earlier. Each container has a shim, a process of its own that outlives the agent; see [`crate::launcher`].
-//! Deliberately absent: which container runs and under which user (the core decides), the fate of containers that an earlier
-//! agent left behind, and looking into their output.
+//! Deliberately absent: which container runs and under which user (the core decides), which containers of an earlier agent are
+//! known (its log says), and looking into their output.
 //!
 //! Two implementations share all but the isolation: [`cgroup`], and [`plain`] for machines without root, which enforces nothing.
 
+mod adopt;
 mod cgroup;
 mod command;
 mod containers;
 mod directory;
+pub(crate) mod disk;
 mod error;
 mod groups;
 mod isolation;
@@ -19,23 +21,30 @@ mod life;
 mod live;
 pub(crate) mod paths;
 mod plain;
+mod remove;
+mod segments;
 mod supervisor;
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use nix::unistd::Pid;
 use tokio::sync::mpsc;
 
+use meros_agent_core::Found;
 use meros_types::{Command, ContainerId, ExitRecord, Limits, Usage};
 
 pub use cgroup::{Cgroup, check_cgroups};
+pub(crate) use cgroup::{check_name, group_of};
 pub use containers::Containers;
 pub use error::{LaunchError, RuntimeError, TaskFault};
-pub(crate) use groups::{Controller, Groups};
+pub(crate) use groups::{Controller, Groups, OomEvent};
 pub use isolation::{Enclosure, Isolation, Release};
 pub use meros_agent_core::shim::Kill;
 pub use paths::ContainerPaths;
 pub use plain::Plain;
+pub use segments::LogLimits;
+pub(crate) use segments::{segment_name, segment_start, stream_name};
 
 /// A container to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,13 +78,22 @@ pub struct SupervisorLost;
 /// What the agent can do to containers.
 #[async_trait]
 pub trait ContainerRuntime: Send + Sync + 'static {
+    /// Finds out what became of the containers that an earlier agent with this name and work directory had, and takes over those
+    /// whose shim lives: exactly one [`Ended`] follows for each that is found [`Found::Running`]. Every other container that is
+    /// found here is destroyed. Call it once, before anything else.
+    ///
+    /// # Errors
+    /// When a shim's files can't be read, or something can't be destroyed.
+    async fn adopt(&self, known: &[ContainerId]) -> Result<Vec<(ContainerId, Found)>, RuntimeError>;
+
     /// Makes a container. Ok when the task's program has been executed: then exactly one [`Ended`] follows.
     ///
     /// # Errors
     /// [`LaunchError`]: nothing of the container runs, nothing of it is left, and no [`Ended`] follows.
     async fn launch(&self, spec: ContainerSpec) -> Result<(), LaunchError>;
 
-    /// Asks for the end of a container; its [`Ended`] tells when that has come. May be repeated.
+    /// Asks for the end of a container; its [`Ended`] tells when that has come. May be repeated: each time a container is to be
+    /// destroyed, less is left to its shim. One that has not started yet is given up then, and its launch fails.
     ///
     /// # Errors
     /// [`RuntimeError::NotRunning`] when it is unknown or over; others when it could not be asked.
@@ -100,6 +118,9 @@ pub trait ContainerRuntime: Send + Sync + 'static {
     /// When something could not be removed. It may be repeated.
     async fn destroy_all(&self) -> Result<(), RuntimeError>;
 
+    /// The processes of a live container at this moment; none where there is no way to know. Blocks.
+    fn processes(&self, id: ContainerId) -> Vec<Pid>;
+
     /// Where a container's files are.
     fn paths(&self, id: ContainerId) -> ContainerPaths;
 }
@@ -115,6 +136,8 @@ pub struct RuntimeOptions {
     pub launcher_program: PathBuf,
     /// The limits on open files, soft and hard, that tasks get: those the agent was started with, if it raised its own.
     pub open_files: Option<(u64, u64)>,
+    /// How much of each stream of a task's output is kept.
+    pub log: LogLimits,
 }
 
 impl RuntimeOptions {
@@ -125,6 +148,7 @@ impl RuntimeOptions {
             work_dir: work_dir.into(),
             launcher_program: PathBuf::from("/proc/self/exe"),
             open_files: None,
+            log: LogLimits::default(),
         }
     }
 }
@@ -144,5 +168,6 @@ pub fn cgroup(options: RuntimeOptions, exits: mpsc::Sender<Ended>) -> Result<Con
 /// # Errors
 /// When the launcher can't be started.
 pub fn plain(options: RuntimeOptions, exits: mpsc::Sender<Ended>) -> Result<Containers<Plain>, RuntimeError> {
-    Containers::new(options, Plain, exits)
+    let isolation = Plain::new(&options.work_dir);
+    Containers::new(options, isolation, exits)
 }

@@ -28,7 +28,12 @@ pub struct ContainerPaths {
 impl ContainerPaths {
     /// Of the container `id` of the agent that works in `work_dir`.
     pub fn new(work_dir: &Path, id: ContainerId) -> Self {
-        Self { root: containers(work_dir).join(id.to_string()) }
+        Self::inside(&containers(work_dir), id)
+    }
+
+    /// Of the container `id` in the directory of all containers of its agent.
+    pub(crate) fn inside(containers: &Path, id: ContainerId) -> Self {
+        Self { root: containers.join(id.to_string()) }
     }
 
     /// The whole directory, root's.
@@ -46,12 +51,17 @@ impl ContainerPaths {
         self.root.join(SANDBOX)
     }
 
-    /// What the task wrote to its standard output.
+    /// The segments of the task's output.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.root.join(LOGS)
+    }
+
+    /// What the task wrote to its standard output last: a link to the newest segment.
     pub fn stdout(&self) -> PathBuf {
         self.root.join(LOGS).join("stdout")
     }
 
-    /// What the task wrote to its standard error.
+    /// The same for its standard error.
     pub fn stderr(&self) -> PathBuf {
         self.root.join(LOGS).join("stderr")
     }
@@ -59,6 +69,11 @@ impl ContainerPaths {
     /// How the container ended.
     pub(crate) fn exit(&self) -> PathBuf {
         self.state().join(EXIT)
+    }
+
+    /// Which shim it has, or had.
+    pub(crate) fn record(&self) -> PathBuf {
+        self.state().join(RECORD)
     }
 
     /// Locked by the living shim.

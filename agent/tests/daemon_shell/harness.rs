@@ -44,24 +44,26 @@ impl Tests {
         self.0.push((name.to_owned(), body));
     }
 
-    /// Runs what the command line selects, as libtest would.
+    /// Runs or lists what the command line selects, as libtest would.
     pub(crate) fn run(self) -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-        let selected = self.0.iter().filter(|(name, _)| filters.is_empty() || filters.iter().any(|filter| name.contains(*filter)));
-        if arguments.iter().any(|argument| argument == "--list") {
-            selected.for_each(|(name, _)| println!("{name}: test"));
+        let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+        if has("--list") {
+            // None of these is ignored.
+            self.0.iter().filter(|_| !has("--ignored")).for_each(|(name, _)| println!("{name}: test"));
             return ExitCode::SUCCESS;
         }
-        let mut failed = Vec::new();
-        for (name, body) in selected {
-            let verdict = if passes(*body) { "ok" } else { "FAILED" };
-            println!("test {name} ... {verdict}");
-            if verdict == "FAILED" {
-                failed.push(name);
-            }
+        let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+        let fits = |name: &str, filter: &str| if has("--exact") { name == filter } else { name.contains(filter) };
+        let is_selected = |name: &str| filters.is_empty() || filters.iter().any(|filter| fits(name, filter));
+        let (mut passed, mut failed) = (0, Vec::new());
+        for (name, body) in self.0.iter().filter(|(name, _)| is_selected(name)) {
+            let passes = passes(*body);
+            println!("test {name} ... {}", if passes { "ok" } else { "FAILED" });
+            if passes { passed += 1 } else { failed.push(name) }
         }
-        println!("{}", if failed.is_empty() { "test result: ok".to_owned() } else { format!("test result: FAILED: {failed:?}") });
+        let outcome = if failed.is_empty() { "ok".to_owned() } else { format!("FAILED: {failed:?}") };
+        println!("test result: {outcome}. {passed} passed; {} failed;", failed.len());
         if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

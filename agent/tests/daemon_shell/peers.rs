@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ExitCode};
 use std::time::Duration;
 
-use meros_agent::{Agent, AgentOptions, Error, IsolationMode};
+use meros_agent::{Agent, AgentOptions, Error};
 use meros_master::{Master, MasterOptions};
 use meros_proto::v1::admin_client::AdminClient;
 use meros_proto::v1::scheduler_client::SchedulerClient;
@@ -68,12 +67,13 @@ impl Cluster {
         self.folder.path().join("master/token")
     }
 
-    /// Options for an agent of this cluster that works in the directory of this name.
+    /// Options for an agent of this cluster that works in the directory of this name, and leaves nothing of it.
     pub(crate) fn agent_options(&self, name: &str) -> AgentOptions {
         let mut options = AgentOptions::new(self.address.to_string(), self.folder.path().join(name));
         options.token_file = Some(self.token_file());
         options.resources = Some(Resources::parse("cpus:4;mem:1GiB;ports:[31000-31009]").unwrap());
         options.listen = None;
+        options.destroy_on_exit = true;
         options
     }
 
@@ -145,33 +145,6 @@ impl RunningAgent {
     pub(crate) async fn stop(self) -> Result<(), Error> {
         let _ = self.stop.send(());
         soon(self.ran).await.unwrap()
-    }
-}
-
-/// What this program's first argument is when it shall be an agent.
-const AGENT: &str = "--agent";
-
-/// Becomes an agent, if that is what this process was started as: one that a test can kill.
-pub(crate) fn dispatch_if_agent() -> Option<ExitCode> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, AGENT, master, work_dir, token_file, isolation] = &*arguments.iter().map(String::as_str).collect::<Vec<_>>() else {
-        return None;
-    };
-    let mut options = AgentOptions::new(*master, *work_dir);
-    (options.token_file, options.listen) = (Some(PathBuf::from(token_file)), None);
-    options.isolation = if *isolation == "plain" { IsolationMode::Plain } else { IsolationMode::Auto };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(meros_agent::run(options, std::future::pending())).unwrap();
-    Some(ExitCode::SUCCESS)
-}
-
-impl Cluster {
-    /// An agent in a process of its own.
-    pub(crate) fn agent_process(&self, name: &str, isolation: &str) -> Child {
-        let (work_dir, token_file) = (self.folder.path().join(name), self.token_file());
-        let mut program = std::process::Command::new("/proc/self/exe");
-        program.arg(AGENT).arg(self.address.to_string()).args([work_dir, token_file]).arg(isolation);
-        program.spawn().unwrap()
     }
 }
 
@@ -256,6 +229,16 @@ impl Framework {
                     return update;
                 }
                 assert!(!update.state.is_terminal(), "{update:?}");
+            }
+        }
+    }
+
+    /// The update by which a task comes to its end, whichever that is.
+    pub(crate) async fn end_of(&mut self, task: &str) -> TaskUpdate {
+        loop {
+            let update = self.update().await;
+            if update.task.as_str() == task && update.state.is_terminal() {
+                return update;
             }
         }
     }

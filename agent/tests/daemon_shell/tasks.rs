@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use meros_agent::IsolationMode;
 use meros_proto::v1::LogChunk;
 use meros_types::{Command, Exit, Reason, TaskState};
 use tonic::Streaming;
@@ -18,8 +17,7 @@ pub(crate) fn add(tests: &mut Tests) {
     test!(tests, output_is_followed_to_the_tasks_end);
     test!(tests, a_reader_that_leaves_is_noticed);
     test!(tests, a_task_is_killed);
-    test!(tests, a_stopping_agent_destroys_its_containers);
-    test!(tests, what_an_earlier_life_left_is_destroyed);
+    test!(tests, an_agent_that_destroys_says_how_its_tasks_ended);
     test!(tests, tasks_survive_the_master);
 }
 
@@ -99,7 +97,7 @@ async fn a_reader_that_leaves_is_noticed() {
     };
     let mut log = cluster.read_log("t", true).await;
     assert_eq!(next(&mut log).await.as_deref(), Some("one\n"));
-    assert_eq!(inotify(), 1);
+    assert!(inotify() > 0);
     drop(log);
     until("nobody watches the file any more", || inotify() == 0).await;
     agent.stop().await.unwrap();
@@ -123,7 +121,7 @@ fn sleeps(seconds: &str) -> bool {
     processes.any(|process| fs::read(process.path().join("cmdline")).is_ok_and(|found| found == line))
 }
 
-async fn a_stopping_agent_destroys_its_containers() {
+async fn an_agent_that_destroys_says_how_its_tasks_ended() {
     let cluster = Cluster::start().await;
     let agent = cluster.agent(cluster.agent_options("a")).await;
     let mut framework = cluster.framework().await;
@@ -132,26 +130,8 @@ async fn a_stopping_agent_destroys_its_containers() {
     until("the task sleeps", || sleeps("86411")).await;
     let work_dir = agent.work_dir.clone();
     agent.stop().await.unwrap();
-    assert!(!sleeps("86411") && work_dir.exists() && !work_dir.join("containers").exists());
-}
-
-async fn what_an_earlier_life_left_is_destroyed() {
-    let cluster = Cluster::start().await;
-    for isolation in ["auto", "plain"] {
-        let mut process = cluster.agent_process(isolation, isolation);
-        let mut framework = cluster.framework().await;
-        framework.launch(&[("t", "exec sleep 86412")], EACH).await;
-        framework.until("t", TaskState::Running).await;
-        until("the task sleeps", || sleeps("86412")).await;
-        process.kill().unwrap();
-        process.wait().unwrap();
-        assert!(sleeps("86412"), "a shim outlives its agent");
-        let mut options = cluster.agent_options(isolation);
-        options.isolation = if isolation == "plain" { IsolationMode::Plain } else { IsolationMode::Auto };
-        let agent = cluster.agent(options).await;
-        assert!(!sleeps("86412"), "{isolation}");
-        agent.stop().await.unwrap();
-    }
+    assert!(!sleeps("86411") && !work_dir.exists());
+    framework.until("t", TaskState::Killed).await;
 }
 
 async fn tasks_survive_the_master() {

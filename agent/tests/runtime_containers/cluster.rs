@@ -10,19 +10,46 @@ use std::time::{Duration, Instant};
 use meros_agent::runtime::{
     ContainerRuntime, ContainerSpec, Ended, LaunchError, RuntimeError, RuntimeOptions, SupervisorLost, cgroup, check_cgroups, plain,
 };
+use meros_agent_core::Found;
 use meros_types::{Command, ContainerId, ExitRecord, IdSource, Limits};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 /// How long a condition may take to become true before the test fails. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The hierarchies in which an agent has groups.
-pub(crate) const HIERARCHIES: [&str; 5] = ["freezer", "pids", "memory", "cpu", "cpuacct"];
 /// Users that no other test and, hopefully, nobody else has.
 const UIDS_FIRST: u32 = 700_000;
 
 /// Enough for every test that is not about limits.
 pub(crate) const ROOMY: Limits = Limits { cpu_milli: 2_000, memory_bytes: 256 << 20, pids: 100, disk_bytes: 0 };
+
+/// Which version of cgroups this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V1,
+    V2,
+}
+
+impl Version {
+    pub(crate) fn here() -> Self {
+        if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { Self::V2 } else { Self::V1 }
+    }
+
+    /// The hierarchies in which an agent has groups, below the top.
+    pub(crate) fn hierarchies(self) -> &'static [&'static str] {
+        match self {
+            Self::V1 => &["freezer", "pids", "memory", "cpu", "cpuacct"],
+            Self::V2 => &[""],
+        }
+    }
+
+    /// The group of all groups that this agent may make. What was delegated to it is around the leaf that it moved to.
+    fn top(self) -> PathBuf {
+        let text = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let own = text.lines().find_map(|line| line.strip_prefix("0::/")).filter(|_| self == Self::V2);
+        Path::new("/sys/fs/cgroup").join(own.and_then(|own| own.strip_suffix("/agent")).unwrap_or_default())
+    }
+}
 
 /// Which runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +119,14 @@ impl Cluster {
         self.try_launch(Command::shell(line), limits).await.unwrap()
     }
 
+    /// Ends this agent's life and begins the next, which knows these containers.
+    pub(crate) async fn relive(&mut self, known: &[ContainerId]) -> Vec<(ContainerId, Found)> {
+        drop(self.runtime.take());
+        let (runtime, exits) = eventually("the name is free", || try_runtime(self.kind, &self.name, self.work.path()).ok()).await;
+        self.exits = exits;
+        self.runtime.insert(runtime).adopt(known).await.unwrap()
+    }
+
     /// Waits for the one end of this container.
     pub(crate) async fn outcome(&mut self, id: ContainerId) -> Result<ExitRecord, SupervisorLost> {
         while !self.ended.contains_key(&id) {
@@ -122,13 +157,13 @@ impl Cluster {
 
     /// The directories of a container's groups that exist.
     pub(crate) fn groups(&self, id: ContainerId) -> Vec<PathBuf> {
-        let paths = HIERARCHIES.iter().map(|hierarchy| self.group(hierarchy).join(id.to_string()));
+        let paths = Version::here().hierarchies().iter().map(|hierarchy| self.group(hierarchy).join(id.to_string()));
         paths.filter(|path| path.exists()).collect()
     }
 
     /// The agent's own group.
     pub(crate) fn group(&self, hierarchy: &str) -> PathBuf {
-        Path::new("/sys/fs/cgroup").join(hierarchy).join("meros").join(&self.name)
+        Version::here().top().join(hierarchy).join("meros").join(&self.name)
     }
 
     /// The living processes that work inside a container's sandbox. Zombies have no working directory.
@@ -166,7 +201,7 @@ impl Cluster {
         };
         runtime.destroy_all().await.unwrap();
         drop(runtime);
-        for hierarchy in HIERARCHIES {
+        for hierarchy in Version::here().hierarchies() {
             assert!(!self.group(hierarchy).exists(), "the agent's groups are gone");
         }
         assert!(!self.work.path().join("containers").exists());

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
 
-use crate::cluster::{Cluster, Kind};
+use crate::cluster::{Cluster, Kind, Version};
 
 type Body = Box<dyn for<'a> Fn(&'a mut Cluster) -> Pin<Box<dyn Future<Output = ()> + 'a>>>;
 
@@ -30,6 +30,16 @@ impl Tests {
         self.0.push((format!("{}::{name}", kind.name()), kind, Box::new(body)));
     }
 
+    /// A test of what only one version of cgroups has. Machines with the other don't know it.
+    pub(crate) fn only<F>(&mut self, version: Version, name: &str, body: F)
+    where
+        F: for<'a> Fn(&'a mut Cluster) -> Pin<Box<dyn Future<Output = ()> + 'a>> + 'static,
+    {
+        if version == Version::here() {
+            self.one(Kind::Cgroup, name, body);
+        }
+    }
+
     /// A test that both runtimes must pass.
     pub(crate) fn both<F>(&mut self, name: &str, body: F)
     where
@@ -39,24 +49,30 @@ impl Tests {
         self.one(Kind::Plain, name, body);
     }
 
-    /// Runs what the command line selects, as libtest would.
+    /// Runs or lists what the command line selects, as libtest would.
     pub(crate) fn run(self) -> ExitCode {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
-        let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-        let selected = self.0.iter().filter(|(name, ..)| filters.is_empty() || filters.iter().any(|filter| name.contains(*filter)));
-        if arguments.iter().any(|argument| argument == "--list") {
-            selected.for_each(|(name, ..)| println!("{name}: test"));
+        let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+        if has("--list") {
+            // None of these is ignored.
+            self.0.iter().filter(|_| !has("--ignored")).for_each(|(name, ..)| println!("{name}: test"));
             return ExitCode::SUCCESS;
         }
-        let mut failed = Vec::new();
-        for (name, kind, body) in selected {
+        let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
+        let fits = |name: &str, filter: &str| if has("--exact") { name == filter } else { name.contains(filter) };
+        let is_selected = |name: &str| filters.is_empty() || filters.iter().any(|filter| fits(name, filter));
+        let (mut passed, mut failed) = (0, Vec::new());
+        for (name, kind, body) in self.0.iter().filter(|(name, ..)| is_selected(name)) {
             let verdict = verdict(*kind, body);
             println!("test {name} ... {verdict}");
-            if verdict == "FAILED" {
-                failed.push(name);
+            match verdict.as_str() {
+                "ok" => passed += 1,
+                "FAILED" => failed.push(name),
+                _ => {}
             }
         }
-        println!("{}", if failed.is_empty() { "test result: ok".to_owned() } else { format!("test result: FAILED: {failed:?}") });
+        let outcome = if failed.is_empty() { "ok".to_owned() } else { format!("FAILED: {failed:?}") };
+        println!("test result: {outcome}. {passed} passed; {} failed;", failed.len());
         if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use meros_types::Command;
 
 use crate::body;
-use crate::cluster::{Cluster, Kind, ROOMY};
+use crate::cluster::{Cluster, ROOMY, Version};
 use crate::harness::Tests;
 
 pub(crate) fn add(tests: &mut Tests) {
@@ -14,7 +14,7 @@ pub(crate) fn add(tests: &mut Tests) {
     tests.both("signals_and_privileges_are_clean", body!(status));
     tests.both("the_task_leads_its_own_session_in_its_sandbox", body!(session));
     tests.both("the_shims_files_are_out_of_reach", body!(out_of_reach));
-    tests.one(Kind::Cgroup, "the_task_is_in_all_its_groups", body!(groups));
+    tests.only(Version::V1, "the_task_is_in_all_its_groups", body!(groups));
 }
 
 async fn environment(cluster: &mut Cluster) {
@@ -92,7 +92,7 @@ async fn groups(cluster: &mut Cluster) {
     let id = cluster.try_launch(Command::words(["cat", "/proc/self/cgroup"]), ROOMY).await.unwrap();
     cluster.record(id).await;
     let text = cluster.stdout(id);
-    for hierarchy in ["freezer", "pids", "memory", "cpu", "cpuacct"] {
+    for hierarchy in Version::V1.hierarchies() {
         let expected = format!(":{hierarchy}:/meros/{}/{id}", cluster.name);
         assert!(text.lines().any(|line| line.ends_with(&expected)), "{expected} in {text}");
     }

@@ -9,12 +9,14 @@
 mod cluster;
 mod harness;
 
+mod adopt;
 mod hygiene;
 mod kill;
 mod launch;
 mod limits;
 mod output;
 mod survive;
+mod unified;
 
 use std::process::ExitCode;
 
@@ -33,5 +35,7 @@ fn main() -> ExitCode {
     kill::add(&mut tests);
     limits::add(&mut tests);
     survive::add(&mut tests);
+    adopt::add(&mut tests);
+    unified::add(&mut tests);
     tests.run()
 }

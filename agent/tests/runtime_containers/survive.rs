@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::body;
-use crate::cluster::{Cluster, HIERARCHIES, Kind, ROOMY, eventually};
+use crate::cluster::{Cluster, Kind, ROOMY, Version, eventually};
 use crate::harness::Tests;
 
 pub(crate) fn add(tests: &mut Tests) {
@@ -23,7 +23,7 @@ pub(crate) fn add(tests: &mut Tests) {
 async fn apart(cluster: &mut Cluster) {
     let id = cluster.launch("sleep 1000", ROOMY).await;
     let (shim, launcher) = (cluster.shim(id), cluster.launchers()[0]);
-    for hierarchy in HIERARCHIES {
+    for hierarchy in Version::here().hierarchies() {
         let members = |group: &str| fs::read_to_string(cluster.group(hierarchy).join(group).join("cgroup.procs")).unwrap();
         let supervisors = members("shims");
         for pid in [shim, launcher] {

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, ValueEnum, ValueHint};
 use meros_types::{Role, TaskId};
 
 use super::values;
@@ -29,7 +30,7 @@ pub(crate) struct Patience {
     pub(crate) wait: Duration,
 }
 
-fn task_id(text: &str) -> Result<TaskId, String> {
+pub(super) fn task_id(text: &str) -> Result<TaskId, String> {
     TaskId::new(text).map_err(|error| error.reason.to_owned())
 }
 
@@ -80,8 +81,18 @@ Each line of the file is a command for /bin/sh. Empty lines and lines that begin
 Examples:
   meros batch commands.txt --parallel 8 --retries 2
   seq 1 20 | sed 's/^/sleep 0./' | meros batch - --cpus 0.1 --mem 16MiB
+  meros batch nightly.txt --key nightly --state nightly.state
 
-Exit code: 0 when every command finished, 1 when one did not, and the table says which.")]
+Without a key the commands end with this process: at once on Ctrl-C, and 60 s later when it is
+killed (the master's --ephemeral-timeout). With a key they outlive it. The key is the name by which
+the master knows that two processes are one scheduler, the later in place of the earlier; the state
+file is where each notes what it launched and how that ended. The same call again goes on where the
+one before was, even if that was killed: what has ended is not run again, and what runs is waited
+for. The earlier one, should it still live, is turned away. Ctrl-C ends this process alone; `meros
+teardown --key KEY` ends its tasks too, and so does the master when nobody comes back for a week.
+
+Exit code: 0 when every command finished, 1 when one did not, and the table says which; 1 also when
+another scheduler took over.")]
 pub(crate) struct BatchArgs {
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -108,6 +119,14 @@ pub(crate) struct BatchArgs {
     /// The role whose share they are charged to.
     #[arg(long, default_value = "*")]
     pub(crate) role: Role,
+
+    /// Who this scheduler is, over its restarts: any name that no other scheduler has. The commands then outlive this process.
+    #[arg(long, value_name = "KEY", requires = "state", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) key: Option<String>,
+
+    /// The file that says how far the batch with this key is. Made by the first process, and read by those that go on.
+    #[arg(long, value_name = "FILE", requires = "key", value_hint = ValueHint::FilePath)]
+    pub(crate) state: Option<PathBuf>,
 
     /// Print the results as JSON.
     #[arg(long)]

@@ -1,15 +1,19 @@
-//! The command line: every command, flag, default and variable. Flags go before variables, variables before defaults.
+//! The command line: every command, flag, default and variable. How they and configuration files go together is in [`crate::config`].
 //!
 //! Deliberately absent: what the commands do.
 
 mod client;
 mod daemons;
+mod logs;
+mod registry;
 mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use client::{BatchArgs, Connection, KillArgs, RunArgs, StatusArgs, StatusPart};
 pub(crate) use daemons::{AgentArgs, DemoArgs, Isolation, LocalArgs, MasterArgs, SimulateArgs};
+pub(crate) use logs::LogsArgs;
+pub(crate) use registry::{Place, RegistryAction, RegistryArgs, TeardownArgs};
 
 /// A cluster manager that offers resources: a master offers what agents have, schedulers decide what runs where.
 #[derive(Debug, Parser)]
@@ -35,8 +39,10 @@ Examples:
   meros run --cpus 0.5 --mem 64MiB -- sh -c 'echo hello from $MEROS_TASK_ID'
   meros batch commands.txt --parallel 4          each line of a file as a task
   meros status                                   agents, frameworks, tasks, offers
+  meros logs -f TASK                             what a task writes, wherever it runs
 
-Exit codes: 0 all went well; 1 something failed, and standard error says what; 2 a flag, variable or command is wrong.
+Exit codes: 0 all went well; 1 something failed, and standard error says what; 2 a flag, variable,
+configuration file or command is wrong.
 `meros run` exits with its task's own code, or 128 and the signal that ended it.";
 
 /// What to do.
@@ -56,6 +62,12 @@ pub(crate) enum Action {
     Status(StatusArgs),
     /// End a task.
     Kill(KillArgs),
+    /// End a framework and all its tasks, for good.
+    Teardown(TeardownArgs),
+    /// Read what a task wrote, and what it writes.
+    Logs(LogsArgs),
+    /// See what a master remembers over restarts, and check its file.
+    Registry(RegistryArgs),
     /// Run the batch scheduler on a simulated cluster, in virtual time.
     Simulate(SimulateArgs),
     /// See a real cluster at work: a master, two agents, some twenty tasks, some of which misbehave on purpose.
@@ -85,15 +97,23 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// What other commands have too, under the same name.
+    const SHARED: [(&str, &str); 4] =
+        [("master", "MEROS_MASTER"), ("token-file", "MEROS_TOKEN_FILE"), ("config", "MEROS_CONFIG"), ("log-level", "MEROS_LOG")];
+
     #[test]
-    fn every_setting_of_a_daemon_has_a_variable() {
-        let command = Cli::command();
-        for daemon in ["master", "agent", "local"] {
+    fn every_flag_of_a_daemon_is_a_setting_with_a_variable_of_its_own() {
+        let mut command = Cli::command();
+        command.build();
+        for (daemon, prefix) in [("master", "MEROS_MASTER"), ("agent", "MEROS_AGENT"), ("local", "MEROS")] {
             let daemon = command.find_subcommand(daemon).unwrap();
-            for argument in daemon.get_arguments().filter(|argument| argument.get_long() != Some("help")) {
-                let long = argument.get_long().expect("a daemon has flags only").to_uppercase().replace('-', "_");
+            let no_setting = ["help", "print-config", "verbose"];
+            let longs = daemon.get_arguments().map(|argument| (argument, argument.get_long().expect("a daemon has flags only")));
+            for (argument, long) in longs.filter(|(_, long)| !no_setting.contains(long)) {
+                let shared = SHARED.iter().find(|(name, _)| *name == long).map(|(_, variable)| (*variable).to_owned());
+                let own = format!("{prefix}_{}", long.to_uppercase().replace('-', "_"));
                 let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
-                assert_eq!(variable, Some(format!("MEROS_{long}")));
+                assert_eq!(variable, Some(shared.unwrap_or(own)));
             }
         }
     }

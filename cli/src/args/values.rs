@@ -1,13 +1,14 @@
 //! How single values on the command line are read. Each refusal is one sentence that says what to write instead.
 //!
-//! Owned here: durations, addresses, ranges of users, amounts. Deliberately absent: resources, roles, attributes and ids, which
-//! `meros-types` reads for everybody.
+//! Owned here: durations, addresses, ranges of users, amounts. Deliberately absent: the words of
+//! resources, roles, attributes and ids, which `meros-types` reads for everybody.
 
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use meros_types::{Role, parse_bytes, parse_milli};
+use meros_agent::runtime::LogLimits;
+use meros_types::{Resources, Role, parse_bytes, parse_milli};
 
 /// The port of a master, when an address names none.
 pub(crate) const MASTER_PORT_DEFAULT: u16 = 5050;
@@ -93,6 +94,19 @@ pub(crate) fn cpus(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a length in bytes, with a unit or without.
+pub(crate) fn length(text: &str) -> Result<u64, String> {
+    text.parse().or_else(|_| parse_bytes(text).map_err(|error| error.reason))
+}
+
+/// Reads the size of a file of a task's output.
+pub(crate) fn log_bytes(text: &str) -> Result<u64, String> {
+    match parse_bytes(text).map_err(|error| error.reason)? {
+        small if small < LogLimits::BYTES_MIN => Err("it must be at least 4KiB".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
 /// Reads an amount of memory in bytes; more than none.
 pub(crate) fn memory(text: &str) -> Result<u64, String> {
     match parse_bytes(text) {
@@ -100,6 +114,14 @@ pub(crate) fn memory(text: &str) -> Result<u64, String> {
         Ok(bytes) => Ok(bytes),
         Err(error) => Err(error.reason),
     }
+}
+
+/// Reads resources as Mesos users write them; at least one, since an agent or task without any is a slip.
+pub(crate) fn resources(text: &str) -> Result<Resources, String> {
+    if text.trim().is_empty() {
+        return Err("name at least one resource, such as cpus:4;mem:8GiB".to_owned());
+    }
+    Resources::parse(text).map_err(|error| error.to_string())
 }
 
 /// Reads `ROLE=WEIGHT`.

@@ -123,7 +123,8 @@ pub(crate) fn rows() -> Vec<Row> {
 fn deliberate() -> [Row; 5] {
     let sleep = "echo asleep; sleep 600";
     // `tail` keeps what has no line break, all 200 MB of it.
-    let hog = "head -c 200000000 /dev/zero | tail | wc -c";
+    // The hog comes last, so that the shell ends as it does, should the shell be first to notice.
+    let hog = "head -c 200000000 /dev/zero | tail > /dev/null";
     // Perl, since a shell gives up at the first fork that fails. `exit(4)` says that some did.
     let bomb = "perl -e 'for (1 .. 200) { my $pid = fork; $no++ if !defined $pid; if (defined $pid && !$pid) { sleep 2; exit } } \
                 print \"$no forks refused\\n\"; exit($no ? 4 : 0)'";

@@ -19,13 +19,13 @@ use tempfile::TempDir;
 /// How long anything may take that takes a second on an idle machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
 
-/// The binary, without a setting from this process's environment, and with a home of its own.
+/// The binary, without a setting from this process's environment or from this machine, and with a home of its own.
 pub(crate) fn meros(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_meros"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MEROS_")) {
         command.env_remove(name);
     }
-    command.env("HOME", home).env_remove("TMPDIR").stdin(Stdio::null());
+    command.env("HOME", home).env("MEROS_CONFIG", "none").env_remove("TMPDIR").stdin(Stdio::null());
     command
 }
 
@@ -75,6 +75,14 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Ends it with SIGKILL; it is gone when this returns.
+    #[track_caller]
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        let code = self.code();
+        assert_eq!(code, None, "it did not end by itself: {}", Self::rest(&self.errors));
     }
 
     /// Waits for its end, and gives its exit code.

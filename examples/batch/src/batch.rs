@@ -1,5 +1,7 @@
 //! The scheduler itself.
 
+mod resume;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -35,6 +37,9 @@ pub struct Batch {
     /// The attempts that the master doesn't know, and when they count as lost.
     unknown: BTreeMap<TaskId, TimerId>,
     parallel: usize,
+    /// Whether it saves how far it is, and whether it has taken up what was saved.
+    resumable: bool,
+    resumed: bool,
 }
 
 /// The waiting commands that need the same, first come first served.
@@ -70,6 +75,8 @@ impl Batch {
             kill_timers: BTreeMap::new(),
             unknown: BTreeMap::new(),
             parallel: usize::MAX,
+            resumable: false,
+            resumed: false,
         };
         (0..batch.items.len()).for_each(|index| batch.enqueue(index));
         batch
@@ -129,6 +136,7 @@ impl Batch {
                 Ok(()) => {
                     self.records[index].begin(id.clone(), offer.hostname());
                     self.live.insert(id, index);
+                    self.save(index, cx);
                 }
                 Err(LaunchError::Invalid { reason, .. }) => {
                     self.records[index].message = reason.to_owned();
@@ -151,9 +159,15 @@ impl Batch {
             Status::Killed => self.killed += 1,
             Status::Waiting | Status::Live => unreachable!("these are no ends"),
         }
+        self.save(index, cx);
         if self.is_over() {
-            cx.stop();
+            self.end(cx);
         }
+    }
+
+    fn end(&self, cx: &mut Context) {
+        // With a key it would stay otherwise, for a process that has nothing to do.
+        if self.resumable { cx.teardown() } else { cx.stop() }
     }
 
     /// The command waits again, unless that has happened too often.
@@ -162,6 +176,7 @@ impl Batch {
             return self.settle(index, Status::Failed, cx);
         }
         self.records[index].status = Status::Waiting;
+        self.save(index, cx);
         self.enqueue(index);
     }
 
@@ -233,10 +248,14 @@ impl Scheduler for Batch {
     }
 
     fn update(&mut self, update: &TaskUpdate, cx: &mut Context) {
-        // Of an attempt that was given up, nothing matters any more.
-        let Some(&index) = self.live.get(&update.task) else { return };
+        // Of an attempt that was given up, maybe by an earlier process, nothing matters but that it ends.
+        let Some(&index) = self.live.get(&update.task) else {
+            cx.kill(&update.task);
+            return;
+        };
         self.set_timers(index, update, cx);
         self.records[index].take_in(update);
+        self.save(index, cx);
         if update.state.is_terminal() || is_lost(update.state) {
             self.end_attempt(index, &update.task, update.state, cx);
         }
@@ -255,8 +274,9 @@ impl Scheduler for Batch {
     }
 
     fn registered(&mut self, _: &Session, cx: &mut Context) {
+        self.resume(cx);
         if self.is_over() {
-            cx.stop(); // There was nothing to do.
+            self.end(cx); // There is nothing to do.
         }
     }
 }

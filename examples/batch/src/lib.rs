@@ -5,6 +5,8 @@
 //!
 //! Every command is run at least once to a known end. Twice only when its agent became unreachable, or a new master has not
 //! known the task for a minute: the batch does not wait for an agent that may never return, and kills the first run if it does.
+//!
+//! A [`Batch::resumable`] one, run with a key and a state store, goes on in a new process where the one before was.
 
 mod batch;
 mod item;

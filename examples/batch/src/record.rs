@@ -1,10 +1,10 @@
 //! What became of each command.
 
 use meros::{Exit, Limitation, Reason, TaskId, TaskState, TaskUpdate, Usage, WallTime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where a command is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// It waits for an offer, for the first time or again.
@@ -20,7 +20,7 @@ pub enum Status {
 }
 
 /// What is known of one command: the newest of its newest attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The command's name.
     pub name: String,

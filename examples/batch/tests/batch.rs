@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meros_batch::{Batch, Item, LOSSES_MAX, Progress, Status};
-use meros_session::{Effect, Event, Host, Identity};
+use meros_session::{Effect, Event, Host, Identity, Saved};
 use meros_types::*;
 
 /// A batch and its master's side.
@@ -18,19 +18,32 @@ struct Run {
     demand: Demand,
     killed: Vec<TaskId>,
     over: bool,
+    saved: Saved,
 }
 
 const SESSION: SessionId = SessionId { term: Term(1), n: 1 };
 
 impl Run {
     fn new(batch: Batch) -> Self {
-        let host = Host::new(Identity::new("batch"), 1, batch);
-        let mut run = Self { host, now: Now::default(), offers: 0, demand: Demand::nothing(), killed: Vec::new(), over: false };
+        Self::begin(Identity::new("batch"), batch, Saved::default())
+    }
+
+    /// A process that finds this in its store.
+    fn begin(identity: Identity, batch: Batch, saved: Saved) -> Self {
+        let host = Host::recovered(identity, 1, batch, saved.clone()).unwrap();
+        let (now, offers, demand, killed) = (Now::default(), 0, Demand::nothing(), Vec::new());
+        let mut run = Self { host, now, offers, demand, killed, over: false, saved };
         run.event(Event::TimePassed);
         run.event(Event::Connected);
-        let framework = FrameworkId::from_bytes([1; 16]);
-        run.hear(FrameworkEvent::Subscribed(Subscribed { framework, epoch: Epoch(1), heartbeat: Duration::from_secs(3_600) }));
+        let (framework, epoch) = (FrameworkId::from_bytes([1; 16]), run.saved.framework.as_ref().map_or(0, |known| known.epoch.0));
+        let (epoch, heartbeat) = (Epoch(epoch + 1), Duration::from_secs(3_600));
+        run.hear(FrameworkEvent::Subscribed(Subscribed { framework, epoch, heartbeat }));
         run
+    }
+
+    /// A framework that outlives its process.
+    fn keyed(batch: Batch, saved: Saved) -> Self {
+        Self::begin(Identity { key: Some("k".into()), ..Identity::new("batch") }, batch.resumable(), saved)
     }
 
     /// One batch; returns what was launched.
@@ -38,6 +51,12 @@ impl Run {
         let mut effects = Vec::new();
         self.host.handle(self.now, event, &mut effects);
         self.host.flush(self.now, &mut effects);
+        while let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Commit { .. })) {
+            let Effect::Commit { seq, changes } = effects.remove(at) else { unreachable!() };
+            self.saved.apply(changes);
+            self.host.handle(self.now, Event::Committed { seq }, &mut effects);
+            self.host.flush(self.now, &mut effects);
+        }
         self.host.check();
         let sent = effects.into_iter().filter_map(|effect| if let Effect::Send(message) = effect { Some(message) } else { None });
         let mut launched = Vec::new();
@@ -238,4 +257,76 @@ fn a_command_is_killed_when_it_said_so() {
 #[test]
 fn an_empty_batch_is_over_at_once() {
     assert!(Run::new(Batch::new(0)).over);
+}
+
+fn five() -> Batch {
+    let mut killed = Item::shell("sleep 1000");
+    killed.kill_after = Some(Duration::from_secs(2));
+    let mut items: Vec<_> = ["a", "b", "c", "d"].map(Item::shell).into();
+    items[1].retries = 1;
+    items.push(killed);
+    Batch::from_items(items)
+}
+
+#[test]
+fn a_new_process_goes_on_where_the_one_before_was() {
+    let mut run = Run::keyed(five(), Saved::default());
+    let launched = run.offer("cpus:0.3;mem:1GiB");
+    assert_eq!(names(&launched), ["a", "b", "c"]);
+    run.update(&launched[0], TaskState::Finished);
+    run.update(&launched[1], TaskState::Failed);
+    let mut run = Run::keyed(five(), run.saved);
+    assert_eq!(run.batch().progress(), Progress { items: 5, waiting: 3, live: 1, done: 1, ..Progress::default() });
+    assert_eq!(run.demand.shapes[0].copies, Some(3));
+    run.update(&launched[2], TaskState::Finished);
+    let again = run.offer("cpus:0.3;mem:1GiB");
+    assert_eq!(names(&again), ["b", "d", "sleep 1000"]);
+    // The retry that it had is used up, and the time until its end goes on.
+    run.update(&again[2], TaskState::Running);
+    let mut run = Run::keyed(five(), run.saved);
+    run.update(&again[0], TaskState::Failed);
+    run.update(&again[1], TaskState::Finished);
+    assert_eq!(run.killed, []);
+    run.now.mono = run.now.mono.after(Duration::from_secs(2));
+    run.event(Event::TimePassed);
+    assert_eq!(run.killed, std::slice::from_ref(&again[2].id));
+    run.update(&again[2], TaskState::Killed);
+    assert_eq!(run.batch().progress(), Progress { items: 5, done: 3, failed: 1, killed: 1, ..Progress::default() });
+    assert!(run.over);
+    let run = Run::keyed(five(), run.saved);
+    assert_eq!((run.batch().done, run.over), (3, true));
+}
+
+#[test]
+fn a_task_that_is_of_no_command_is_killed() {
+    let mut run = Run::keyed(Batch::from_commands(["a", "b"]), Saved::default());
+    let launched = run.offer("cpus:0.2;mem:1GiB");
+    let mut run = Run::keyed(Batch::from_commands(["a", "another"]), run.saved);
+    assert_eq!(run.killed, std::slice::from_ref(&launched[1].id));
+    assert_eq!(run.batch().progress(), Progress { items: 2, waiting: 1, live: 1, ..Progress::default() });
+    run.update(&launched[1], TaskState::Killed);
+    assert_eq!((run.batch().killed, run.batch().records()[1].attempts), (0, 0));
+}
+
+#[test]
+fn an_attempt_that_nobody_knew_before_the_restart_is_given_up_after_it() {
+    let mut run = Run::keyed(Batch::new(1), Saved::default());
+    let launched = run.offer("cpus:1;mem:1GiB").remove(0);
+    run.update(&launched, TaskState::Running);
+    run.update(&launched, TaskState::Unknown);
+    let mut run = Run::keyed(Batch::new(1), run.saved);
+    run.update(&launched, TaskState::Unknown);
+    run.now.mono = run.now.mono.after(Duration::from_secs(60));
+    run.event(Event::TimePassed);
+    assert_eq!(run.batch().progress().waiting, 1);
+}
+
+#[test]
+fn what_was_launched_by_a_framework_that_is_no_more_is_launched_again() {
+    let mut run = Run::keyed(Batch::from_commands(["a"]), Saved::default());
+    run.offer("cpus:1;mem:1GiB");
+    let saved = Saved { values: run.saved.values, ..Saved::default() };
+    let mut run = Run::keyed(Batch::from_commands(["a"]), saved);
+    assert_eq!(names(&run.offer("cpus:1;mem:1GiB")), ["a"]);
+    assert_eq!(run.batch().records()[0].attempts, 2);
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use meros_types::{Epoch, IdSource, Now, OfferId, TASK_ID_BYTES_MAX, TaskId, Time, WallTime};
 
 use crate::deadlines::Deadlines;
+use crate::deferred::Deferred;
 use crate::held::Held;
-use crate::limits::{PREFIX_BYTES_MAX, TIMER_MIN, TIMERS_MAX};
+use crate::limits::{DEFERRED_MAX, PREFIX_BYTES_MAX, TIMER_MIN, TIMERS_MAX};
 use crate::offer::Fate;
 use crate::tasks::{Task, Tasks};
-use crate::{Offer, Session, SessionError};
+use crate::values::Values;
+use crate::{Ack, Offer, Saved, Session, SessionError};
 
 /// A timer that [`Context::after`] has set; unique in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +27,10 @@ pub struct Context {
     pub(crate) held: Held,
     pub(crate) timers: Deadlines<TimerId>,
     pub(crate) wishes: Wishes,
+    pub(crate) values: Values,
+    pub(crate) deferred: Deferred,
+    /// While the scheduler hears of a fact: what it decides on acknowledging it.
+    pub(crate) fact: Option<FactTold>,
     random: IdSource,
     names: TaskNames,
     timers_set: u64,
@@ -37,8 +43,19 @@ pub(crate) struct Wishes {
     pub(crate) revive: bool,
     /// To ask about all live tasks.
     pub(crate) reconcile: bool,
+    /// To acknowledge these facts.
+    pub(crate) acknowledge: Vec<Ack>,
     /// To end, and how.
     pub(crate) end: Option<End>,
+}
+
+/// A fact that the scheduler hears of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FactTold {
+    /// It is acknowledged when the callback returns.
+    Open,
+    /// The scheduler has made this promise to acknowledge it later.
+    Promised(u64),
 }
 
 /// How a scheduler wants to end.
@@ -63,10 +80,20 @@ impl Context {
             held: Held::default(),
             timers: Deadlines::default(),
             wishes: Wishes::default(),
+            values: Values::default(),
+            deferred: Deferred::default(),
+            fact: None,
             random,
             names,
             timers_set: 0,
         }
+    }
+
+    /// Takes over what an earlier process of the framework knew.
+    pub(crate) fn recover(&mut self, saved: Saved) {
+        self.names.used = saved.framework.map(|framework| framework.epoch);
+        self.tasks = Tasks::recovered(saved.tasks);
+        self.values = Values::recovered(saved.values);
     }
 
     /// The present, for measuring how long something takes. The same throughout a callback.
@@ -95,6 +122,10 @@ impl Context {
     }
 
     /// Every live task of this framework by its id: from its launch to the update that ends it.
+    ///
+    /// A framework with a key and a state store has the tasks of its earlier processes here from the first callback on, also those
+    /// whose launch was stored and perhaps never sent. So a new process knows what it need not launch again. With a key and no
+    /// store they come one by one, each with the first update about it.
     pub fn tasks(&self) -> impl Iterator<Item = (&TaskId, &Task)> {
         self.tasks.iter()
     }
@@ -166,6 +197,57 @@ impl Context {
         self.wishes.reconcile = true;
     }
 
+    /// Keeps `value` under `key`, in place of what was there: it is stored together with everything else that the callback
+    /// decides, before any of it leaves, and a later process of the framework has it (see `StateStore` in the `meros` crate;
+    /// without one it ends with this process). A value that is as it was costs nothing.
+    ///
+    /// Beyond a limit the session ends with [`SessionError::LimitExceeded`] and stores nothing of the batch: a key has at most
+    /// 256 bytes, a value 1 MiB, all of them 64 MiB and 65,536 keys ([`crate::limits`]).
+    pub fn save(&mut self, key: impl AsRef<str>, value: impl Into<Vec<u8>>) {
+        if let Err(error) = self.values.save(key.as_ref(), value.into()) {
+            self.fail(error);
+        }
+    }
+
+    /// What was last saved under `key`, by this process or an earlier one.
+    pub fn saved(&self, key: &str) -> Option<&[u8]> {
+        self.values.get(key)
+    }
+
+    /// The keys that begin with `prefix` and have a value, in order; all with an empty one.
+    pub fn saved_keys<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.values.keys(prefix)
+    }
+
+    /// Removes what was saved under `key`. Says whether there was anything.
+    pub fn forget(&mut self, key: &str) -> bool {
+        self.values.forget(key)
+    }
+
+    /// Inside [`crate::Scheduler::update`]: the fact is not acknowledged when the callback returns but with
+    /// [`Context::acknowledge`]. For schedulers with a database of their own, which first store what they were told. None for
+    /// a view of the master, which nobody acknowledges.
+    ///
+    /// Until then later facts about the same task are told and wait behind it, the fact is not told again to this process, and
+    /// everything since it is told again to the next one. So such a scheduler must expect repetitions after a restart.
+    pub fn defer_ack(&mut self) -> Option<Ack> {
+        if self.fact != Some(FactTold::Open) {
+            return None;
+        }
+        if self.deferred.len() == DEFERRED_MAX {
+            self.fail(SessionError::LimitExceeded { what: "facts to acknowledge", limit: DEFERRED_MAX });
+            return None;
+        }
+        let (ack, promise) = self.deferred.promise();
+        self.fact = Some(FactTold::Promised(promise));
+        Some(ack)
+    }
+
+    /// Acknowledges a fact that [`Context::defer_ack`] put off.
+    pub fn acknowledge(&mut self, ack: Ack) {
+        self.wishes.acknowledge.push(ack);
+    }
+
     /// Ends this scheduler when the callback has returned. What it decided leaves first. A framework with a key, and its
     /// tasks, stay for its next process until the failover timeout; without a key nobody could come back, so that the
     /// framework is torn down at once.
@@ -188,6 +270,8 @@ impl Context {
         self.tasks.check();
         self.held.check();
         self.timers.check();
+        self.values.check();
+        self.deferred.check();
         assert!(self.session.is_some() || self.held.len() == 0, "offers are held only in a session");
     }
 }
@@ -198,6 +282,8 @@ struct TaskNames {
     prefix: String,
     /// Stands for the epoch in ids that are made before there is one: two processes must not make the same.
     process: u64,
+    /// The epoch of an earlier process: a master that has forgotten the framework may give it again.
+    used: Option<Epoch>,
     epoch: Option<Epoch>,
     made: u64,
 }
@@ -207,12 +293,12 @@ impl TaskNames {
         let allowed = |c: char| if c.is_ascii_graphic() && c != '/' { c } else { '_' };
         let mut prefix: String = name.chars().map(allowed).collect();
         prefix.truncate(PREFIX_BYTES_MAX);
-        Self { prefix, process, epoch: None, made: 0 }
+        Self { prefix, process, used: None, epoch: None, made: 0 }
     }
 
     fn next(&mut self, epoch: Option<Epoch>) -> TaskId {
         const { assert!(PREFIX_BYTES_MAX + 42 <= TASK_ID_BYTES_MAX, "a prefix, two numbers of 64 bits and two dashes fit") }
-        self.epoch = epoch.or(self.epoch);
+        self.epoch = epoch.filter(|epoch| Some(*epoch) > self.used).or(self.epoch);
         self.made += 1;
         let (prefix, made) = (&self.prefix, self.made);
         let text = match self.epoch {

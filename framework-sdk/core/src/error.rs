@@ -24,15 +24,36 @@ pub enum SessionError {
         /// How many there may be.
         limit: usize,
     },
+    /// What the scheduler decided could not be stored. Nothing that rests on it was sent, and nothing that it was told was
+    /// acknowledged.
+    #[error(
+        "the scheduler's state can't be stored: {0}; start the scheduler again when that is mended, and it goes on from what is stored"
+    )]
+    NotSaved(String),
+    /// The state store belongs to another framework.
+    #[error("the state store is of a framework with {}, and this one has {}: give it its own store", key_text(.stored), key_text(.given))]
+    ForeignState {
+        /// The key of the framework whose state it is.
+        stored: Option<String>,
+        /// The key of this one.
+        given: Option<String>,
+    },
     /// The scheduler asked to tear the framework down, and the master could not be told.
     #[error("the master could not be told to tear the framework down; its tasks end when its failover timeout has passed")]
     NotTornDown,
 }
 
+fn key_text(key: &Option<String>) -> String {
+    key.as_ref().map_or_else(|| "no key".to_owned(), |key| format!("the key {key:?}"))
+}
+
 fn advice(kind: SessionEndKind) -> &'static str {
     match kind {
         SessionEndKind::Fenced => "another scheduler of this framework runs: end one of the two, or give them different keys",
-        SessionEndKind::Removed => "a removed framework does not return: start the scheduler again to get a new one",
+        SessionEndKind::Removed => {
+            "a removed framework does not return: start the scheduler again to get a new one, with a state store after \
+             FileStore::forget_framework"
+        }
         SessionEndKind::Invalid => "correct the framework's name, key or roles and start the scheduler again",
     }
 }

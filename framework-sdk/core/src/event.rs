@@ -4,7 +4,7 @@ use std::fmt;
 
 use meros_types::{FromFramework, ToFramework};
 
-use crate::{Context, SessionError};
+use crate::{Context, SessionError, StateChange};
 
 /// What the rest of the program wants done with the scheduler, between two events.
 pub type Calling<S> = Box<dyn FnOnce(&mut S, &mut Context) + Send>;
@@ -20,6 +20,17 @@ pub enum Event<S> {
     Received(ToFramework),
     /// The rest of the program has a question or a request. Dropped unheard when the session is over.
     Called(Calling<S>),
+    /// The transaction that [`Effect::Commit`] asked for is stored, so that it outlives this process. A shell without a store
+    /// says so at once.
+    Committed {
+        /// The one that was asked for.
+        seq: u64,
+    },
+    /// The transaction that [`Effect::Commit`] asked for failed; whether it is stored is not known. The session is over.
+    CommitFailed {
+        /// Why, for people.
+        reason: String,
+    },
     /// The moment that [`crate::Host::wakeup`] named has come, or passed. The first one starts the session.
     TimePassed,
 }
@@ -31,6 +42,8 @@ impl<S> fmt::Debug for Event<S> {
             Event::Disconnected(why) => f.debug_tuple("Disconnected").field(why).finish(),
             Event::Received(message) => f.debug_tuple("Received").field(message).finish(),
             Event::Called(_) => f.write_str("Called(..)"),
+            Event::Committed { seq } => f.debug_struct("Committed").field("seq", seq).finish(),
+            Event::CommitFailed { reason } => f.debug_struct("CommitFailed").field("reason", reason).finish(),
             Event::TimePassed => f.write_str("TimePassed"),
         }
     }
@@ -54,6 +67,15 @@ pub enum Effect {
     Send(FromFramework),
     /// Close the connection, or give up opening it, when all that was sent before has left.
     Disconnect,
-    /// The session is over; there are no effects after this one.
+    /// Store these changes as one transaction, and say [`Event::Committed`] when they outlive the process. What rests on them is
+    /// sent only then. At most one is asked for at any time; what changes meanwhile comes with the next.
+    Commit {
+        /// Rises by one each.
+        seq: u64,
+        /// What has changed since the one before; never nothing.
+        changes: Vec<StateChange>,
+    },
+    /// The session is over; there are no effects after this one. A transaction asked for just before it is to be stored all the
+    /// same.
     Finished(Result<(), SessionError>),
 }

@@ -34,9 +34,21 @@ pub const TASKS_MAX: usize = 1 << 20;
 pub const TIMERS_MAX: usize = TASKS_MAX;
 /// How many offers may be held; what is held beyond is declined. More than one of each agent helps nobody.
 pub const HELD_MAX: usize = 1 << 16;
-/// How many ended tasks are remembered, so as to refuse their ids and not to report their end twice. Enough for the answers
-/// to one reconciliation that are on the way while tasks end.
-pub const ENDED_MAX: usize = 4_096;
+/// How many ended tasks are remembered, so as to refuse their ids and not to report their end twice, also in the store. A fact
+/// whose acknowledgement was lost comes again within a minute: enough for a thousand ends a second.
+pub const ENDED_MAX: usize = 1 << 16;
+/// How many facts may wait for a scheduler to acknowledge them itself: one of each task.
+pub const DEFERRED_MAX: usize = TASKS_MAX;
+/// How many answers may wait for the scheduler's state to be stored. A store that takes so long has stopped.
+pub const WAITING_MAX: usize = 1 << 20;
+/// The longest name of a saved value, in bytes.
+pub const SAVED_KEY_BYTES_MAX: usize = 256;
+/// The largest saved value, in bytes: what a callback changes is written as a whole.
+pub const SAVED_VALUE_BYTES_MAX: usize = 1 << 20;
+/// How many values a scheduler may have saved.
+pub const SAVED_KEYS_MAX: usize = 1 << 16;
+/// How large all saved values may be, in bytes with their names: they are held in memory.
+pub const SAVED_BYTES_MAX: usize = 64 << 20;
 /// How many earlier lives of its agent a task remembers, so as not to take their facts for new ones.
 pub const LIVES_MAX: usize = 16;
 /// How large the launches on one offer may become, in bytes of text. With [`MESSAGE_BYTES_MAX`] it keeps every message below

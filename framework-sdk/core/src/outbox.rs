@@ -44,6 +44,13 @@ impl Outbox {
         self.accepts.entry(filter).or_default().push(group);
     }
 
+    /// How many answers are in it: all that can become many while it can't leave.
+    pub(crate) fn answers(&self) -> usize {
+        let accepts: usize = self.accepts.values().map(Vec::len).sum();
+        let declined_for: usize = self.declined_for.values().map(Vec::len).sum();
+        accepts + self.declined.len() + declined_for + self.acknowledgements.len()
+    }
+
     /// Forgets everything; says which launches were in it.
     pub(crate) fn clear(&mut self) -> Vec<TaskId> {
         let groups = std::mem::take(self).accepts.into_values().flatten();

@@ -16,7 +16,12 @@ pub trait Scheduler: Send + 'static {
     fn offers(&mut self, offers: &mut [Offer], cx: &mut Context);
 
     /// A task's state changed. Facts of an agent come once each, and in order for each task; views of the master come when
-    /// they change what was known. A terminal state is the last word about a task. Facts are acknowledged when this returns.
+    /// they change what was known. A terminal state is the last word about a task.
+    ///
+    /// A fact is acknowledged when this has returned and what it decided is stored, unless [`Context::defer_ack`] puts that off.
+    /// With a state store it comes again to the next process exactly if nothing that this decided was stored: what
+    /// [`Context::save`] keeps here counts each fact once. Without one, a process that ends here takes what it made of the fact
+    /// with it.
     fn update(&mut self, update: &TaskUpdate, cx: &mut Context);
 
     /// What is wanted for `role` now, besides what is launched. Asked after every batch of callbacks; a change reaches the
@@ -37,7 +42,8 @@ pub trait Scheduler: Send + 'static {
     }
 
     /// The master knows this scheduler: for the first time, again, or in place of an earlier process. What changed for its
-    /// tasks meanwhile follows as updates.
+    /// tasks meanwhile follows as updates. The tasks that a state store had are in [`Context::tasks`] already, and what the
+    /// earlier process saved is in [`Context::saved`].
     fn registered(&mut self, session: &Session, cx: &mut Context) {
         let _ = (session, cx);
     }
@@ -63,6 +69,7 @@ pub enum SessionKind {
     New,
     /// This process was registered before and has lost its connection.
     Resumed,
-    /// Another process was registered before. Updates about its surviving tasks follow.
+    /// Another process was registered before. Updates about its surviving tasks follow; with a state store they are known
+    /// from the beginning.
     TakenOver,
 }

@@ -5,13 +5,16 @@
 //! fact that arrives after a later one about *another* task (after a lost connection) is delivered and not taken for a
 //! repetition. A task that has ended hears nothing more.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use meros_types::{AgentId, FactId, Incarnation, KillCall, LaunchId, Reason, TaskId, TaskState, TaskUpdate, Term, Time};
 
+use crate::StateChange;
 use crate::deadlines::Deadlines;
+use crate::deferred::Deferred;
 use crate::limits::{ENDED_MAX, KILL_REPEAT_FIRST, KILL_REPEAT_MAX, LIVES_MAX};
+use crate::state::{SavedKill, SavedLive, SavedTask};
 
 /// A live task, as far as its scheduler has heard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub struct Task {
     agent: Option<AgentId>,
     launch: Option<LaunchId>,
     /// The master's term when its accept was composed, until a master shows that it knows the task. None for a task of an
-    /// earlier process, which was known when this one heard of it.
+    /// earlier process that was known when this one heard of it.
     accepted_in: Option<Term>,
     /// The newest fact about it, and the earlier lives of its agent.
     fact: Option<FactId>,
@@ -38,6 +41,21 @@ struct Kill {
 impl Task {
     fn new(agent: Option<AgentId>, accepted_in: Option<Term>) -> Self {
         Self { state: TaskState::Staging, agent, launch: None, accepted_in, fact: None, lives: Vec::new(), kill: None }
+    }
+
+    fn recovered(saved: SavedLive) -> Self {
+        let SavedLive { state, agent, launch, accepted_in, fact, lives, kill } = saved;
+        let kill = kill.map(|kill| Kill { grace: kill.grace, wait: KILL_REPEAT_FIRST });
+        Self { state, agent, launch, accepted_in, fact, lives, kill }
+    }
+
+    fn saved(&self) -> SavedLive {
+        let Self { state, agent, launch, accepted_in, fact, .. } = *self;
+        SavedLive { state, agent, launch, accepted_in, fact, lives: self.lives.clone(), kill: self.saved_kill() }
+    }
+
+    fn saved_kill(&self) -> Option<SavedKill> {
+        self.kill.map(|kill| SavedKill { grace: kill.grace })
     }
 
     /// Its newest state; STAGING from the moment it is launched. Never a terminal one.
@@ -94,6 +112,8 @@ pub(crate) struct Tasks {
     live: BTreeMap<TaskId, Task>,
     kills: Deadlines<TaskId>,
     ended: Ended,
+    /// Those of which the store has not what is here.
+    unsaved: BTreeSet<TaskId>,
     /// Whether there may be tasks that another process of this framework launched.
     adopts: bool,
 }
@@ -101,6 +121,23 @@ pub(crate) struct Tasks {
 impl Tasks {
     pub(crate) fn new(adopts: bool) -> Self {
         Self { adopts, ..Self::default() }
+    }
+
+    /// The tasks of an earlier process. Its wishes to kill are said as soon as somebody hears them.
+    pub(crate) fn recovered(saved: BTreeMap<TaskId, SavedTask>) -> Self {
+        let mut tasks = Self::new(true);
+        for (id, task) in saved {
+            match task {
+                SavedTask::Ended { n } => tasks.ended.insert(id, n),
+                SavedTask::Live(live) => {
+                    if live.kill.is_some() {
+                        tasks.kills.set(id.clone(), Time::default());
+                    }
+                    tasks.live.insert(id, Task::recovered(live));
+                }
+            }
+        }
+        tasks
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -117,10 +154,11 @@ impl Tasks {
 
     /// Whether this id may not be launched (again).
     pub(crate) fn is_taken(&self, id: &TaskId) -> bool {
-        self.live.contains_key(id) || self.ended.ids.contains(id)
+        self.live.contains_key(id) || self.ended.contains(id)
     }
 
     pub(crate) fn launch(&mut self, id: TaskId, agent: AgentId, term: Term) {
+        self.unsaved.insert(id.clone());
         let before = self.live.insert(id, Task::new(Some(agent), Some(term)));
         assert!(before.is_none(), "a task id is launched once");
     }
@@ -136,7 +174,9 @@ impl Tasks {
         {
             return false;
         }
-        if update.state != TaskState::Unknown || update.launch.is_some() {
+        let before = (task.accepted_in, task.launch, task.agent);
+        // Without a launch these say something of its agent, or of nothing.
+        if update.launch.is_some() || !matches!(update.state, TaskState::Unknown | TaskState::Unreachable) {
             task.accepted_in = None;
         }
         task.launch = task.launch.or(update.launch);
@@ -148,6 +188,9 @@ impl Tasks {
         if news {
             task.state = update.state;
         }
+        if news || before != (task.accepted_in, task.launch, task.agent) {
+            self.unsaved.insert(update.task.clone());
+        }
         if news && update.state.is_terminal() {
             self.end(update);
         }
@@ -156,11 +199,12 @@ impl Tasks {
 
     /// A statement about a task that is not live: one that has ended, or one of an earlier process.
     fn take_in_unknown(&mut self, update: &TaskUpdate) -> bool {
-        if !self.adopts || update.state == TaskState::Unknown || self.ended.ids.contains(&update.task) {
+        if !self.adopts || update.state == TaskState::Unknown || self.ended.contains(&update.task) {
             return false;
         }
+        self.unsaved.insert(update.task.clone());
         if update.state.is_terminal() {
-            self.ended.remember(update.task.clone());
+            self.unsaved.extend(self.ended.remember(update.task.clone()));
             return true;
         }
         let mut task = Task::new(update.agent, None);
@@ -174,7 +218,7 @@ impl Tasks {
         self.kills.clear(&update.task);
         // A duplicate's end says nothing about the task that has the id rightfully: it may yet be adopted.
         if update.reason != Reason::DuplicateTask {
-            self.ended.remember(update.task.clone());
+            self.unsaved.extend(self.ended.remember(update.task.clone()));
         }
     }
 
@@ -183,6 +227,7 @@ impl Tasks {
         let Some(task) = self.live.get_mut(id) else { return false };
         if task.kill.is_none_or(|kill| kill.grace != grace) {
             task.kill = Some(Kill { grace, wait: KILL_REPEAT_FIRST });
+            self.unsaved.insert(id.clone());
             self.kills.set(id.clone(), now);
         }
         true
@@ -216,32 +261,77 @@ impl Tasks {
         self.kills.first()
     }
 
+    /// What is to be stored of a task; none when there is nothing to know.
+    pub(crate) fn saved(&self, id: &TaskId) -> Option<SavedTask> {
+        let live = self.live.get(id).map(|task| SavedTask::Live(task.saved()));
+        live.or_else(|| self.ended.ids.get(id).map(|n| SavedTask::Ended { n: *n }))
+    }
+
+    /// What is to be stored of this one is another thing than before.
+    pub(crate) fn touch(&mut self, id: TaskId) {
+        self.unsaved.insert(id);
+    }
+
+    /// What is to be stored.
+    pub(crate) fn take_changes(&mut self, deferred: &Deferred) -> impl Iterator<Item = StateChange> {
+        std::mem::take(&mut self.unsaved).into_iter().map(|id| {
+            let saved = match deferred.stored(&id) {
+                Some(stored) => self.with_wish(&id, stored.clone()),
+                None => self.saved(&id),
+            };
+            match saved {
+                Some(task) => StateChange::Task { id, task },
+                None => StateChange::ForgetTask { id },
+            }
+        })
+    }
+
+    /// `stored`, with the wish to kill that the task has now.
+    fn with_wish(&self, id: &TaskId, stored: Option<SavedTask>) -> Option<SavedTask> {
+        match (stored, self.live.get(id)) {
+            (Some(SavedTask::Live(live)), Some(task)) => Some(SavedTask::Live(SavedLive { kill: task.saved_kill(), ..live })),
+            (stored, _) => stored,
+        }
+    }
+
     pub(crate) fn check(&self) {
         self.kills.check();
         let wanted = self.live.iter().filter(|(_, task)| task.kill.is_some()).map(|(id, _)| id);
         assert!(self.kills.keys().eq(wanted), "exactly the live tasks that are to end have a kill waiting");
         assert!(self.live.values().all(|task| !task.state.is_terminal()), "no live task is in a terminal state");
         assert_eq!(self.ended.ids.len(), self.ended.order.len(), "the ended tasks and their order have the same size");
-        assert!(!self.live.keys().any(|id| self.ended.ids.contains(id)), "no task is both live and ended");
+        assert!(!self.live.keys().any(|id| self.ended.contains(id)), "no task is both live and ended");
     }
 }
 
 /// The newest ended tasks.
 #[derive(Debug, Default)]
 struct Ended {
-    ids: BTreeSet<TaskId>,
-    order: VecDeque<TaskId>,
+    ids: BTreeMap<TaskId, u64>,
+    order: BTreeMap<u64, TaskId>,
 }
 
 impl Ended {
-    fn remember(&mut self, id: TaskId) {
-        if self.ids.insert(id.clone()) {
-            self.order.push_back(id);
+    fn contains(&self, id: &TaskId) -> bool {
+        self.ids.contains_key(id)
+    }
+
+    fn insert(&mut self, id: TaskId, n: u64) {
+        self.ids.insert(id.clone(), n);
+        self.order.insert(n, id);
+    }
+
+    /// Remembers one; says which is forgotten for it.
+    fn remember(&mut self, id: TaskId) -> Option<TaskId> {
+        if !self.contains(&id) {
+            let newest = self.order.last_key_value().map_or(0, |(n, _)| *n);
+            self.insert(id, newest + 1);
         }
-        if self.order.len() > ENDED_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
+        if self.order.len() <= ENDED_MAX {
+            return None;
         }
+        let (_, oldest) = self.order.pop_first()?;
+        self.ids.remove(&oldest);
+        Some(oldest)
     }
 }

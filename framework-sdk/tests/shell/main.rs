@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says by a panic that it failed, and by its name what it shows")]
 
+mod file_store;
 mod master;
+mod state;
 
 use meros::{Command, Context, Error, Framework, Offer, Resources, Scheduler, SessionError, TaskSpec, TaskState, TaskUpdate};
 

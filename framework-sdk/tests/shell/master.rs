@@ -1,9 +1,10 @@
-//! A master that offers one agent once, and says of each launched task that it runs and that it has finished.
+//! A master that offers one agent in each session, and says of each launched task that it runs and that it has finished: again in
+//! each session, until that is acknowledged.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use meros::Framework;
@@ -42,7 +43,7 @@ impl Master {
     pub(crate) fn serve(listener: TcpListener, answer: Answer) -> Self {
         let (hear, said) = mpsc::channel(1_024);
         let address = listener.local_addr().unwrap();
-        let service = SchedulerServer::new(Service { answer, sessions: Arc::default(), hear });
+        let service = SchedulerServer::new(Service { answer, sessions: Arc::default(), hear, facts: Arc::default() });
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
         Self { address, token: token_file("secret"), said }
     }
@@ -76,6 +77,14 @@ struct Service {
     answer: Answer,
     sessions: Arc<AtomicU64>,
     hear: mpsc::Sender<&'static str>,
+    facts: Arc<Facts>,
+}
+
+/// What the agent has to say, which outlives every session.
+#[derive(Default)]
+struct Facts {
+    stated: AtomicU64,
+    unacknowledged: Mutex<Vec<TaskUpdate>>,
 }
 
 type Responses = Pin<Box<dyn Stream<Item = Result<v1::FrameworkResponse, Status>> + Send>>;
@@ -94,7 +103,7 @@ impl Scheduler for Service {
         }
         let n = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
         let (say, events) = mpsc::channel(1_024);
-        let session = Session { id: SessionId { term: Term(1), n }, say, hear: self.hear.clone(), facts: 0 };
+        let session = Session { id: SessionId { term: Term(1), n }, say, hear: self.hear.clone(), facts: self.facts.clone() };
         let hangs_up = self.answer == Answer::HangUpOnce && n == 1;
         tokio::spawn(session.serve(request.into_inner(), hangs_up));
         Ok(Response::new(Box::pin(ReceiverStream::new(events).map(Ok))))
@@ -105,7 +114,7 @@ struct Session {
     id: SessionId,
     say: mpsc::Sender<v1::FrameworkResponse>,
     hear: mpsc::Sender<&'static str>,
-    facts: u64,
+    facts: Arc<Facts>,
 }
 
 const AGENT: AgentId = AgentId::from_bytes([2; 16]);
@@ -137,6 +146,13 @@ impl Session {
             Call::Subscribe(_) => {
                 let (framework, heartbeat) = (FrameworkId::from_bytes([1; 16]), Duration::from_secs(5));
                 self.say(FrameworkEvent::Subscribed(Subscribed { framework, epoch: Epoch(1), heartbeat })).await;
+                let unacknowledged = self.facts.unacknowledged.lock().unwrap().clone();
+                for update in unacknowledged {
+                    self.say(FrameworkEvent::Update(Box::new(update))).await;
+                }
+            }
+            Call::Acknowledge(acknowledge) => {
+                self.facts.unacknowledged.lock().unwrap().retain(|update| update.fact != Some(acknowledge.fact));
             }
             Call::Demand(_) => self.offer().await,
             Call::Accept(accept) => self.run(accept).await,
@@ -164,11 +180,12 @@ impl Session {
     async fn run(&mut self, accept: Accept) {
         let Operation::Launch(tasks) = &accept.groups[0].operations[0] else { panic!() };
         for state in [TaskState::Running, TaskState::Finished] {
-            self.facts += 1;
+            let n = self.facts.stated.fetch_add(1, Ordering::Relaxed) + 1;
             let mut update = TaskUpdate::new(tasks[0].id.clone(), state, Source::Agent, Reason::Exited, "", WallTime(0));
             update.agent = Some(AGENT);
             update.launch = Some(LaunchId { term: Term(1), n: 1 });
-            update.fact = Some(FactId { incarnation: Incarnation::from_bytes([3; 16]), n: self.facts });
+            update.fact = Some(FactId { incarnation: Incarnation::from_bytes([3; 16]), n });
+            self.facts.unacknowledged.lock().unwrap().push(update.clone());
             self.say(FrameworkEvent::Update(Box::new(update))).await;
         }
     }

@@ -158,6 +158,8 @@ impl Master {
         let ledger = agent.ledger.as_mut().expect("an agent with offers is registered");
         ledger.add(Part::Used, &spec.resources).expect("a part of ended offers is free");
         self.allocator.charge(offer.client, &spec.resources);
+        // From here on its scheduler knows that the launch was made, and by which id: that outlives a lost connection.
+        self.tell(offer.framework, FrameworkEvent::Update(Box::new(update.clone())), effects);
         self.insert_task(Task {
             framework: offer.framework,
             client: offer.client,

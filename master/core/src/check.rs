@@ -6,10 +6,11 @@ use meros_types::{AgentId, Resources};
 
 use crate::allocator::Recount;
 use crate::ledger::Part;
-use crate::rows::Agent;
+use crate::rows::{Agent, FrameworkStanding};
 use crate::table::{AgentIx, ClientIx};
 use crate::timers::Timer;
-use crate::{Master, Peer};
+use crate::writes::Entity;
+use crate::{Entrant, Master, Peer};
 
 impl Master {
     /// Panics on a broken invariant, naming it. Tests and the simulator call it after every step; it looks at everything.
@@ -18,9 +19,11 @@ impl Master {
             self.check_agent(ix, agent);
         }
         let lost: BTreeSet<AgentId> = self.unreachable.iter().copied().collect();
-        let without_ledger = self.agents.iter().filter(|(_, agent)| agent.ledger.is_none()).map(|(_, agent)| agent.offered.id);
-        assert_eq!(lost, without_ledger.collect(), "exactly the unreachable agents are in no sum");
+        let without = self.agents.iter().filter(|(_, agent)| agent.lost_since.is_some()).map(|(_, agent)| agent.offered.id);
+        assert_eq!(lost, without.collect(), "exactly the unreachable agents are in their order");
         assert_eq!(lost.len(), self.unreachable.len(), "an agent is lost once");
+        self.check_entrants();
+        self.writes.check();
         self.check_frameworks();
         self.check_tasks();
         self.check_streams();
@@ -38,10 +41,19 @@ impl Master {
         }
         let waited_for = agent.lost_at.is_some_and(|at| self.timers.contains(at, Timer::AgentLost(id)));
         assert_eq!(waited_for, agent.lost_at.is_some(), "agent {id} is waited for without an end");
-        assert_eq!(waited_for, agent.link.is_none() && agent.ledger.is_some(), "agent {id} is waited for, or should be");
+        let places = [agent.link.is_some(), waited_for, agent.lost_since.is_some()];
+        assert_eq!(
+            places.iter().filter(|is| **is).count(),
+            1,
+            "agent {id} has a stream, is waited for, or is unreachable: {places:?}"
+        );
+        assert!(agent.link.is_none() || agent.ledger.is_some(), "agent {id} is registered and in no sum");
+        assert!(agent.lost_since.is_none() || agent.ledger.is_none(), "agent {id} is unreachable and in a sum");
+        assert_eq!(self.agents_by_secret.get(&(&agent.secret).into()), Some(&id), "agent {id} is not found by its secret");
+        assert!(!self.gone.contains(&id) && !self.admissions.contains_key(&id), "agent {id} is both known and not");
         let Some(ledger) = &agent.ledger else {
-            assert!(agent.offers.is_empty(), "agent {id} is unreachable and on offer");
-            assert!(agent.tasks.iter().all(|task| self.tasks[*task].part.is_none()), "agent {id} is unreachable and in a sum");
+            assert!(agent.offers.is_empty(), "agent {id} is away and on offer");
+            assert!(agent.tasks.iter().all(|task| self.tasks[*task].part.is_none()), "agent {id} is away and in a sum");
             return;
         };
         let sum = |resources: Vec<&Resources>| {
@@ -77,7 +89,8 @@ impl Master {
             assert!(framework.link.is_some() || framework.offers.is_empty(), "framework {id} has offers and no stream");
             let waited_for = framework.lost_at.is_some_and(|at| self.timers.contains(at, Timer::FrameworkLost(id)));
             assert_eq!(waited_for, framework.lost_at.is_some(), "framework {id} is waited for without an end");
-            assert_eq!(waited_for, framework.link.is_none() && !framework.removed, "framework {id} is waited for, or should be");
+            assert_eq!(waited_for, framework.is_abandoned(), "framework {id} is waited for, or should be");
+            assert_eq!(waited_for, framework.deadline.is_some(), "framework {id} has one end by the calendar and one by the timer");
             assert!(framework.subscribed.iter().all(|role| framework.clients.contains_key(role)), "framework {id} lacks a client");
             assert!(
                 framework.offers.iter().all(|offer| self.offers[offer].framework == ix),
@@ -110,6 +123,39 @@ impl Master {
         let of_frameworks: usize = self.frameworks.iter().map(|(_, row)| row.tasks.len()).sum();
         let of_agents: usize = self.agents.iter().map(|(_, row)| row.tasks.len()).sum();
         assert_eq!((of_frameworks, of_agents), (self.tasks.len(), self.tasks.len()), "nobody lists a task that is no more");
+    }
+
+    /// Nobody is told of what is not stored, and what is not stored is on its way.
+    fn check_entrants(&self) {
+        for (id, admission) in &self.admissions {
+            assert!(self.writes.awaits(Entity::Agent(*id)), "agent {id} waits for nothing");
+            let found = admission.stream.is_none_or(|stream| self.entering.get(&stream) == Some(&Entrant::Agent(*id)));
+            assert!(found, "the stream of agent {id} is not among those that enter");
+        }
+        assert_eq!(self.agents_by_secret.len(), self.agents.len() + self.admissions.len(), "each agent has a secret of its own");
+        for (ix, row) in self.frameworks.iter() {
+            let id = row.id;
+            let awaits = self.writes.awaits(Entity::Framework(id));
+            assert!(awaits || row.waiting.is_none(), "a subscriber of framework {id} waits for nothing");
+            assert!(awaits || row.ending.is_none(), "framework {id} is ending and nothing is written of it");
+            assert!(awaits || row.standing != FrameworkStanding::Entering, "framework {id} is new and nothing is written of it");
+            assert!(
+                row.link.is_none() || row.standing == FrameworkStanding::Registered,
+                "framework {id} is subscribed and not stored"
+            );
+            let registered = row.standing == FrameworkStanding::Registered;
+            assert!(!registered || row.stored.is_some(), "framework {id} is registered and not stored");
+            assert!(!registered || !self.removed.contains(&id), "framework {id} is registered and removed");
+            assert!(row.link.is_none() || row.stored_epoch == row.epoch, "framework {id} has an epoch that is not stored");
+            let waits = row.waiting.as_ref().is_none_or(|it| self.entering.get(&it.stream) == Some(&Entrant::Framework(ix)));
+            assert!(waits, "the stream of a subscriber of framework {id} is not among those that enter");
+        }
+        let agents = self.admissions.values().filter(|admission| admission.stream.is_some()).count();
+        let frameworks = self.frameworks.iter().filter(|(_, row)| row.waiting.is_some()).count();
+        assert_eq!(self.entering.len(), agents + frameworks, "each stream that enters is waited on by one");
+        assert!(self.entering.keys().all(|stream| !self.streams.contains_key(stream)), "no stream has entered and enters");
+        let forgetting = self.forgetting.iter().all(|id| self.writes.awaits(Entity::Framework(*id)));
+        assert!(forgetting, "a removed framework is to be forgotten and nothing is written of it");
     }
 
     fn check_streams(&self) {

@@ -4,6 +4,7 @@ use meros_types::{ClusterState, ToAgent, ToFramework};
 
 use crate::counters::Metrics;
 use crate::event::{StreamId, Token};
+use crate::registry::Change;
 
 /// Something for the shell to do.
 #[derive(Clone, Debug)]
@@ -26,6 +27,14 @@ pub enum Effect {
     CloseStream {
         /// The stream.
         stream: StreamId,
+    },
+    /// Store these changes as one transaction, and tell [`Event::Durable`](crate::Event::Durable) once it is on the disk. There
+    /// is no other answer: a process whose write fails ends. What rests on a change is not said before.
+    Persist {
+        /// The transaction's number, from 1; each is one higher than the one before.
+        seq: u64,
+        /// At least one; no two are about the same agent or framework.
+        changes: Vec<Change>,
     },
     /// Answer a request.
     Reply {
@@ -65,6 +74,12 @@ pub enum RequestError {
     /// No framework has this id, or it is removed already.
     #[error("no framework {framework} is known; `meros status` lists those that are")]
     UnknownFramework {
+        /// The id that was asked for.
+        framework: String,
+    },
+    /// The framework is being removed, and as many wait for that as may.
+    #[error("framework {framework} is being removed and too many wait for it; ask again in a moment")]
+    TooManyWait {
         /// The id that was asked for.
         framework: String,
     },

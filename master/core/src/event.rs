@@ -46,6 +46,11 @@ pub enum Event {
         /// What is asked.
         request: Request,
     },
+    /// The transaction of this [`Effect::Persist`](crate::Effect::Persist), and every one before it, survive the machine.
+    Durable {
+        /// Its number.
+        seq: u64,
+    },
     /// The moment that [`Master::wakeup`](crate::Master::wakeup) named has come, or passed.
     TimePassed,
 }

@@ -1,4 +1,4 @@
-//! Whether an agent can be taken. What it says of itself must not contradict itself, nor what this master knows for certain:
+//! Whether what an agent says can be taken. What it says of itself must not contradict itself, nor what this master knows for certain:
 //! everything after this check may rely on it.
 
 use std::collections::BTreeSet;
@@ -11,13 +11,6 @@ use crate::table::AgentIx;
 impl Master {
     /// The reason to refuse a registration, for the agent's operator. `known` is the agent's row, if it has one.
     pub(crate) fn judge(&self, register: &Register, known: Option<AgentIx>) -> Result<(), String> {
-        if register.term > self.config.term {
-            return Err(format!(
-                "the agent has obeyed a master of term {}, and this one's is {}: its work directory is older or another's; \
-                 start the agent with a new work directory to make it this cluster's",
-                register.term, self.config.term
-            ));
-        }
         judge_sums(register)?;
         let mut launches = BTreeSet::new();
         for container in &register.containers {

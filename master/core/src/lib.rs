@@ -4,14 +4,16 @@
 //!   Event (a message came, a stream closed, time passed)          Effect (send, close, reply)
 //!        └──> handle: agents, frameworks, tasks, offers, ledger ──────┐
 //!   end of batch                                                      ├──> the shell performs
-//!        └──> flush: one allocation pass over what is dirty ──────────┘
+//!        └──> flush: one transaction, one allocation pass ────────────┘
 //! ```
 //!
 //! Owned here: every decision of a master, and the allocator as a library inside. Deliberately absent: clocks, sockets,
-//! threads, files, random sources (time and a seed are handed in), and everything that must survive the process: the agents
-//! are the truth about tasks, and the next master rebuilds its tables from their registrations.
+//! threads, files and random sources (time and a seed are handed in). Who was admitted is stored by the shell as the core asks
+//! for, and nobody hears of it before; tasks are not, for the agents are the truth about them, and the next master rebuilds its
+//! tables from their registrations.
 
 mod accept;
+mod admission;
 mod allocator;
 mod check;
 pub mod config;
@@ -26,29 +28,37 @@ mod on_agent;
 mod on_framework;
 mod on_request;
 mod on_time;
+mod recover;
 mod register;
+pub mod registry;
+mod removal;
 mod rows;
 mod state;
 mod subscribe;
 mod table;
 mod tasks;
 mod timers;
+mod views;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use meros_types::{AgentId, FrameworkId, IdSource, Incarnation, LaunchId, Now, OfferId, Resources, SessionId, Time};
+use meros_types::{AgentId, FrameworkId, IdSource, LaunchId, Now, OfferId, Resources, SessionId, Time};
 
+use crate::admission::{Admission, SecretKey};
 use crate::allocator::{Allocator, Pool};
 use crate::ledger::Part;
 use crate::rows::{Agent, Framework, Offer, Task};
 use crate::table::{AgentIx, FrameworkIx, Table, TaskIx};
 use crate::timers::{Timer, Timers};
+use crate::writes::Writes;
 
 pub use config::MasterConfig;
 pub use counters::{Counters, Metrics};
 pub use effect::{Effect, Reply, RequestError};
 pub use event::{Event, Request, StreamId, Token};
+pub use registry::{AgentRecord, AgentStanding, Change, FrameworkRecord, Registry};
 
 /// How many ended tasks are remembered, over all frameworks; the oldest are forgotten first. Those whose end is a fact that
 /// no framework has acknowledged come on top: their agents keep each of them too, and have a limit of their own.
@@ -59,6 +69,19 @@ pub const REMOVED_FRAMEWORKS_MAX: usize = 10_000;
 pub const FRAMEWORKS_MAX: usize = 10_000;
 /// How many unreachable agents are remembered; past that the one lost first is forgotten, and its tasks become UNKNOWN.
 pub const UNREACHABLE_AGENTS_MAX: usize = 10_000;
+/// How many agents may be known, unreachable ones included: twice the largest cluster we speak of.
+pub const AGENTS_MAX: usize = 100_000;
+/// How many new agents may wait for their admission to be stored: each registration may be as large as a message. Past that,
+/// they are to try again.
+pub const ADMISSIONS_MAX: usize = 10_000;
+/// How many operators may wait for one framework's end to be stored.
+pub const TEARDOWNS_WAITING_MAX: usize = 64;
+/// How long a framework is waited for after a master's start at the least, however late it is: time enough to notice the new
+/// master and connect, at the longest backoff.
+pub const FAILOVER_GRACE: Duration = Duration::from_secs(30);
+
+/// Whose keys are the keys of frameworks: there is one token, and whoever has it is the same to the master.
+const PRINCIPAL: &str = "token";
 
 /// The shortest time between two heartbeats. With none, one event would never end.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
@@ -67,6 +90,13 @@ const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug)]
 enum Peer {
     Agent(AgentIx),
+    Framework(FrameworkIx),
+}
+
+/// Who waits at the other end of a stream until its admission is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entrant {
+    Agent(AgentId),
     Framework(FrameworkIx),
 }
 
@@ -89,14 +119,21 @@ pub struct Master {
 
     agents: Table<AgentIx, Agent>,
     agents_by_id: BTreeMap<AgentId, AgentIx>,
-    agents_by_incarnation: BTreeMap<Incarnation, AgentIx>,
+    /// New agents too, whose record is not stored yet.
+    agents_by_secret: BTreeMap<SecretKey, AgentId>,
+    admissions: BTreeMap<AgentId, Admission>,
+    /// The one lost first comes first.
     unreachable: VecDeque<AgentId>,
+    /// Those that an operator has given up. They have no row.
+    gone: BTreeSet<AgentId>,
 
     frameworks: Table<FrameworkIx, Framework>,
     frameworks_by_id: BTreeMap<FrameworkId, FrameworkIx>,
     frameworks_by_key: BTreeMap<String, FrameworkIx>,
     removed: BTreeSet<FrameworkId>,
     removed_order: VecDeque<FrameworkId>,
+    /// The removed ones that there was no more room for, until the registry is told.
+    forgetting: BTreeSet<FrameworkId>,
 
     offers: BTreeMap<OfferId, Offer>,
     tasks: Table<TaskIx, Task>,
@@ -104,8 +141,10 @@ pub struct Master {
     ended: VecDeque<LaunchId>,
 
     streams: BTreeMap<StreamId, Stream>,
+    entering: BTreeMap<StreamId, Entrant>,
     timers: Timers,
     allocator: Allocator,
+    writes: Writes,
 }
 
 impl Pool for Table<AgentIx, Agent> {
@@ -121,35 +160,6 @@ impl Pool for Table<AgentIx, Agent> {
 }
 
 impl Master {
-    /// A master that knows nobody yet.
-    pub fn new(mut config: MasterConfig) -> Self {
-        config.heartbeat = config.heartbeat.max(HEARTBEAT_MIN);
-        Self {
-            ids: IdSource::seeded(config.seed),
-            config,
-            sessions: 0,
-            launches: 0,
-            last_offer: 0,
-            counters: Counters::default(),
-            agents: Table::default(),
-            agents_by_id: BTreeMap::new(),
-            agents_by_incarnation: BTreeMap::new(),
-            unreachable: VecDeque::new(),
-            frameworks: Table::default(),
-            frameworks_by_id: BTreeMap::new(),
-            frameworks_by_key: BTreeMap::new(),
-            removed: BTreeSet::new(),
-            removed_order: VecDeque::new(),
-            offers: BTreeMap::new(),
-            tasks: Table::default(),
-            tasks_by_launch: BTreeMap::new(),
-            ended: VecDeque::new(),
-            streams: BTreeMap::new(),
-            timers: Timers::default(),
-            allocator: Allocator::default(),
-        }
-    }
-
     /// Takes one event in. Whatever a peer sends is answered or dropped; nothing it can send makes this panic.
     pub fn handle(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         match event {
@@ -157,13 +167,16 @@ impl Master {
             Event::FrameworkClosed { stream } | Event::AgentClosed { stream } => self.stream_closed(now, stream, effects),
             Event::AgentSaid { stream, message } => self.agent_said(now, stream, message, effects),
             Event::Asked { token, request } => self.asked(token, request, effects),
+            Event::Durable { seq } => self.durable(now, seq, effects),
             Event::TimePassed => {}
         }
         self.time_passed(now, effects);
     }
 
-    /// Ends a batch of events: one allocation pass over what they changed.
+    /// Ends a batch of events: what they changed of the registry leaves as one transaction, and one allocation pass looks at the
+    /// rest.
     pub fn flush(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.persist(effects);
         if !self.allocator.is_dirty() {
             return;
         }

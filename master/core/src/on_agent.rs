@@ -9,6 +9,9 @@ use crate::{Effect, Master, Peer};
 impl Master {
     pub(crate) fn agent_said(&mut self, now: Now, stream: StreamId, message: FromAgent, effects: &mut Vec<Effect>) {
         let Some(known) = self.streams.get_mut(&stream) else {
+            if self.entering.contains_key(&stream) {
+                return tracing::debug!(?stream, "dropped a report of an agent that has not heard yet who it is");
+            }
             return match message.report {
                 AgentReport::Register(register) => self.register(now, stream, *register, effects),
                 AgentReport::Fact(_) | AgentReport::Heartbeat => effects.push(Effect::CloseStream { stream }),
@@ -43,7 +46,7 @@ impl Master {
             self.acknowledge_fact(agent, &fact, effects);
         } else {
             let framework = self.framework_of(now, fact.framework, Epoch::default(), effects);
-            match self.frameworks[framework].removed {
+            match self.frameworks[framework].is_removed() {
                 true => self.acknowledge_fact(agent, &fact, effects),
                 // Without a stream nobody hears it: its agent keeps it and states it again.
                 false => self.tell(framework, FrameworkEvent::Update(Box::new(fact.update.clone())), effects),

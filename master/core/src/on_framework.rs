@@ -1,9 +1,6 @@
 //! What a subscribed framework says.
 
-use meros_types::{
-    Acknowledge, Acknowledged, AgentOrder, Call, Decline, DemandCall, FrameworkEvent, FromFramework, KillCall, Now, Reason,
-    SHAPES_MAX, Source, TaskId, TaskState, TaskUpdate,
-};
+use meros_types::{Acknowledge, Acknowledged, AgentOrder, Call, Decline, DemandCall, FromFramework, KillCall, Now, SHAPES_MAX};
 
 use crate::allocator::Pool;
 use crate::event::StreamId;
@@ -13,6 +10,9 @@ use crate::{Effect, Master, Peer};
 impl Master {
     pub(crate) fn framework_said(&mut self, now: Now, stream: StreamId, message: FromFramework, effects: &mut Vec<Effect>) {
         let Some(known) = self.streams.get_mut(&stream) else {
+            if self.entering.contains_key(&stream) {
+                return tracing::debug!(?stream, "dropped calls of a framework that is not subscribed yet");
+            }
             return self.first_words(now, stream, message, effects);
         };
         known.heard = now.mono;
@@ -24,7 +24,8 @@ impl Master {
         self.calls(now, stream, framework, message.calls.into_iter(), effects);
     }
 
-    /// Applies calls in order, as long as the stream lasts: a teardown in the middle ends it, and the framework with it.
+    /// Applies calls in order, as long as the stream lasts and the framework isn't ending: a teardown in the middle is the last
+    /// that counts.
     pub(crate) fn calls(
         &mut self,
         now: Now,
@@ -34,7 +35,7 @@ impl Master {
         effects: &mut Vec<Effect>,
     ) {
         for call in calls {
-            if self.streams.contains_key(&stream) {
+            if self.streams.contains_key(&stream) && self.frameworks[framework].ending.is_none() {
                 self.call(now, framework, call, effects);
             }
         }
@@ -48,8 +49,8 @@ impl Master {
             Call::Decline(decline) => self.decline(now, framework, decline),
             Call::Kill(kill) => self.kill(now, framework, kill, effects),
             Call::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, effects),
-            Call::Reconcile(tasks) => self.reconcile(now, framework, tasks.into_iter().map(|query| query.task).collect(), effects),
-            Call::Teardown => self.remove_framework(framework, "the framework was torn down", effects),
+            Call::Reconcile(queries) => self.reconcile(now, framework, queries, effects),
+            Call::Teardown => self.remove_framework(framework, "the framework was torn down"),
             Call::Heartbeat => {}
             Call::Refused(refused) => self.refuse_call(framework, &refused.call, refused.reason, effects),
         }
@@ -92,7 +93,7 @@ impl Master {
     fn kill(&mut self, now: Now, framework: FrameworkIx, call: KillCall, effects: &mut Vec<Effect>) {
         let live: Vec<_> = self.frameworks[framework].tasks_named(&call.task).filter(|ix| self.tasks[*ix].is_live()).collect();
         if live.is_empty() {
-            return self.answer_how(now, framework, call.task, effects);
+            return self.answer_how(now, framework, call.task.into(), effects);
         }
         for ix in live {
             self.kill_task(ix, call.grace, effects);
@@ -105,31 +106,5 @@ impl Master {
             let framework = self.frameworks[framework].id;
             self.order(*agent, AgentOrder::Acknowledged(Acknowledged { framework, fact: call.fact }), effects);
         }
-    }
-
-    fn reconcile(&mut self, now: Now, framework: FrameworkIx, tasks: Vec<TaskId>, effects: &mut Vec<Effect>) {
-        let tasks = if tasks.is_empty() {
-            self.live_tasks_of(framework).into_iter().map(|ix| self.tasks[ix].update.task.clone()).collect()
-        } else {
-            tasks
-        };
-        for task in tasks {
-            self.answer_how(now, framework, task, effects);
-        }
-    }
-
-    /// Says how a task is, as far as the master knows: a view, which nobody acknowledges.
-    fn answer_how(&mut self, now: Now, framework: FrameworkIx, task: TaskId, effects: &mut Vec<Effect>) {
-        let update = match self.frameworks[framework].tasks_named(&task).max_by_key(|ix| self.tasks[*ix].is_live()) {
-            Some(ix) => {
-                let known = &self.tasks[ix].update;
-                TaskUpdate { source: Source::Master, fact: None, ..known.clone() }
-            }
-            None => {
-                let message = "the master knows no such task";
-                TaskUpdate::new(task, TaskState::Unknown, Source::Master, Reason::Reconciliation, message, now.wall)
-            }
-        };
-        self.tell(framework, FrameworkEvent::Update(Box::new(update)), effects);
     }
 }

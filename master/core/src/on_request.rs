@@ -2,55 +2,79 @@
 
 use meros_types::{AgentOrder, FrameworkId, OpenLog, TaskId};
 
-use crate::Master;
 use crate::counters::Metrics;
 use crate::effect::{Effect, Reply, RequestError};
 use crate::event::{Request, Token};
+use crate::rows::FrameworkStanding;
 use crate::table::TaskIx;
+use crate::{Master, TEARDOWNS_WAITING_MAX};
 
 impl Master {
     pub(crate) fn asked(&mut self, token: Token, request: Request, effects: &mut Vec<Effect>) {
-        let reply = self.answer(token, request, effects).unwrap_or_else(Reply::Refused);
+        let reply = match self.answer(token, request, effects) {
+            Ok(None) => return,
+            Ok(Some(reply)) => reply,
+            Err(error) => Reply::Refused(error),
+        };
         effects.push(Effect::Reply { token, reply });
     }
 
-    fn answer(&mut self, token: Token, request: Request, effects: &mut Vec<Effect>) -> Result<Reply, RequestError> {
-        match request {
-            Request::State => Ok(Reply::State(Box::new(self.state()))),
-            Request::Metrics => Ok(Reply::Metrics(Box::new(self.metrics()))),
+    /// The answer; none when it waits for something to be stored.
+    fn answer(&mut self, token: Token, request: Request, effects: &mut Vec<Effect>) -> Result<Option<Reply>, RequestError> {
+        let reply = match request {
+            Request::State => Reply::State(Box::new(self.state())),
+            Request::Metrics => Reply::Metrics(Box::new(self.metrics())),
             Request::KillTask { framework, task, grace } => {
                 let ix = self.find_task(framework, &task)?;
                 if self.tasks[ix].is_live() {
                     self.reachable(ix)?;
                     self.kill_task(ix, grace, effects);
                 }
-                Ok(Reply::Killing)
+                Reply::Killing
             }
-            Request::Teardown { framework } => {
-                let unknown = || RequestError::UnknownFramework { framework: framework.to_string() };
-                let ix = self.frameworks_by_id.get(&framework).copied().filter(|ix| !self.frameworks[*ix].removed);
-                self.remove_framework(ix.ok_or_else(unknown)?, "an operator ended it", effects);
-                Ok(Reply::TornDown)
-            }
+            Request::Teardown { framework } => return self.tear_down(token, framework).map(|()| None),
             Request::OpenLog { framework, task, stream, offset, follow } => {
                 let ix = self.find_task(framework, &task)?;
                 self.reachable(ix)?;
                 let (agent, launch) = (self.tasks[ix].agent, self.tasks[ix].launch);
                 let open = OpenLog { request: token.0, launch, stream, offset, follow };
                 self.order(agent, AgentOrder::OpenLog(open), effects);
-                Ok(Reply::LogOpening)
+                Reply::LogOpening
             }
+        };
+        Ok(Some(reply))
+    }
+
+    /// Ends a framework; the operator is told when it can't come back.
+    fn tear_down(&mut self, token: Token, id: FrameworkId) -> Result<(), RequestError> {
+        let found = self.frameworks_by_id.get(&id).copied();
+        let framework = found.filter(|ix| self.frameworks[*ix].standing != FrameworkStanding::Entering);
+        let framework = framework.filter(|ix| !self.frameworks[*ix].is_removed());
+        let framework = framework.ok_or_else(|| RequestError::UnknownFramework { framework: id.to_string() })?;
+        self.remove_framework(framework, "an operator ended it");
+        let tokens = self.frameworks[framework].ending.as_mut().map(|ending| &mut ending.tokens);
+        match tokens.filter(|tokens| tokens.len() < TEARDOWNS_WAITING_MAX) {
+            Some(tokens) => {
+                tokens.push(token);
+                Ok(())
+            }
+            None => Err(RequestError::TooManyWait { framework: id.to_string() }),
         }
     }
 
+    /// The task of this id. One of a framework that has ended is meant only if no other has one; then the newest is.
     fn find_task(&self, framework: Option<FrameworkId>, task: &TaskId) -> Result<TaskIx, RequestError> {
         let named = self.frameworks.iter().filter(|(_, row)| framework.is_none_or(|id| id == row.id));
-        let found: Vec<_> = named.filter_map(|(_, row)| Some((row.id, row.tasks_named(task).last()?))).collect();
-        match found.as_slice() {
-            [] => Err(RequestError::UnknownTask { task: task.to_string() }),
+        let found = named.filter_map(|(_, row)| Some((row, row.tasks_named(task).last()?)));
+        let (shown, ended): (Vec<_>, Vec<_>) = found.partition(|(row, _)| row.is_shown());
+        match shown.as_slice() {
+            [] => {
+                let newest = ended.into_iter().map(|(_, ix)| ix).max_by_key(|ix| self.tasks[*ix].launch);
+                newest.ok_or_else(|| RequestError::UnknownTask { task: task.to_string() })
+            }
             [(_, ix)] => Ok(*ix),
             several => {
-                let frameworks: Vec<String> = several.iter().map(|(id, _)| id.to_string()).collect();
+                let frameworks: Vec<String> = several.iter().map(|(row, _)| row.id.to_string()).collect();
                 Err(RequestError::AmbiguousTask { task: task.to_string(), frameworks: frameworks.join(", ") })
             }
         }
@@ -75,7 +99,7 @@ impl Master {
             agents_connected,
             agents_unreachable: self.agents.len() as u64 - agents_connected,
             frameworks_connected,
-            frameworks_disconnected: self.frameworks.len() as u64 - frameworks_connected,
+            frameworks_disconnected: self.frameworks.iter().filter(|(_, row)| row.is_shown()).count() as u64 - frameworks_connected,
             offers: self.offers.len() as u64,
             tasks_live: self.frameworks.iter().map(|(_, framework)| framework.live_tasks).sum(),
         }

@@ -15,7 +15,7 @@ impl Master {
                 Timer::Heartbeat(stream) => self.beat(now, stream, effects),
                 Timer::Silence(stream) => self.listen(now, stream, effects),
                 Timer::AgentLost(agent) => self.agent_lost(now, agent, effects),
-                Timer::FrameworkLost(framework) => self.failover_timed_out(framework, effects),
+                Timer::FrameworkLost(framework) => self.failover_timed_out(framework),
             }
         }
         self.expire_offers(now, effects);

@@ -4,31 +4,40 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use meros_types::{
-    AgentId, AgentOrder, ContainerSnapshot, Epoch, FrameworkEvent, FrameworkId, Incarnation, LaunchId, Now, OfferedAgent, Reason,
-    Refusal, Register, Registered, SessionId, Source, TaskSnapshot, TaskState, TaskUpdate, ToAgent,
+    AgentOrder, ContainerSnapshot, Epoch, FrameworkEvent, FrameworkId, LaunchId, Now, OfferedAgent, Reason, Register, Registered,
+    Source, TaskSnapshot, TaskState, TaskUpdate,
 };
 
+use crate::admission::for_good;
 use crate::event::StreamId;
 use crate::ledger::{Ledger, Part};
-use crate::rows::{Agent, Link, Task};
+use crate::rows::{FrameworkStanding, Link, Task};
 use crate::table::{AgentIx, FrameworkIx, TaskIx};
+use crate::writes::Entity;
 use crate::{Effect, Master, Peer};
 
 impl Master {
+    /// Takes in what an agent says of itself: at once from one that is known, and from a new one when its record is stored.
     pub(crate) fn register(&mut self, now: Now, stream: StreamId, register: Register, effects: &mut Vec<Effect>) {
-        let known = self.known_agent(&register);
-        if let Err(message) = self.judge(&register, known) {
-            let session = SessionId { term: self.config.term, n: 0 };
-            effects.push(Effect::ToAgent {
-                stream,
-                message: ToAgent { session, order: AgentOrder::Refused(Refusal { retry: false, message }) },
-            });
-            effects.push(Effect::CloseStream { stream });
-            return;
+        let known = self.identify(&register);
+        let judged = known.and_then(|known| self.judge(&register, known).map(|()| known).map_err(for_good));
+        match judged {
+            Ok(Some(agent)) => self.registered(now, stream, agent, register, effects),
+            Ok(None) => self.admit_agent(stream, register, effects),
+            Err(refusal) => self.refuse_agent(stream, refusal, effects),
         }
-        let id = known.map(|agent| self.agents[agent].offered.id).or(register.agent).unwrap_or_else(|| self.ids.agent());
-        let offered = Arc::new(OfferedAgent { id, hostname: register.hostname, attributes: register.attributes });
-        let agent = self.agent_row(known, offered, register.incarnation, effects);
+    }
+
+    fn registered(&mut self, now: Now, stream: StreamId, agent: AgentIx, register: Register, effects: &mut Vec<Effect>) {
+        self.close_agent_link(agent, effects);
+        self.leave_sums(agent, effects);
+        self.agent_found(agent);
+        let row = &mut self.agents[agent];
+        let id = row.offered.id;
+        if row.offered.hostname != register.hostname {
+            self.writes.touch(Entity::Agent(id));
+        }
+        row.offered = Arc::new(OfferedAgent { id, hostname: register.hostname, attributes: register.attributes });
         let session = self.new_session();
         self.open_stream(now, stream, Peer::Agent(agent));
         self.agents[agent].link = Some(Link { stream, session });
@@ -36,63 +45,10 @@ impl Master {
         self.order(agent, AgentOrder::Registered(registered), effects);
         self.allocator.add_total(&register.resources);
         self.agents[agent].ledger = Some(Ledger::new(register.resources));
-        self.rebuild(now, agent, register.containers, effects);
+        let before = self.agents[agent].boot.replace(register.boot.clone());
+        let rebooted = before.is_some_and(|before| before != register.boot);
+        self.rebuild(now, agent, rebooted, register.containers, effects);
         self.allocator.add_agent(agent);
-    }
-
-    /// The agent's row, if there is one. An agent that has no id yet may be known by its incarnation: its first registration
-    /// was answered, and the answer lost with the stream.
-    fn known_agent(&self, register: &Register) -> Option<AgentIx> {
-        match register.agent {
-            Some(id) => self.agents_by_id.get(&id).copied(),
-            None => self.agents_by_incarnation.get(&register.incarnation).copied(),
-        }
-    }
-
-    /// The agent's row, with nothing in the ledger and no stream: a new one, or what it was before its last session ended.
-    fn agent_row(
-        &mut self,
-        known: Option<AgentIx>,
-        offered: Arc<OfferedAgent>,
-        incarnation: Incarnation,
-        effects: &mut Vec<Effect>,
-    ) -> AgentIx {
-        let id = offered.id;
-        let agent = match known {
-            Some(agent) => {
-                self.close_agent_link(agent, effects);
-                self.leave_sums(agent, effects);
-                self.agent_found(agent);
-                self.forget_incarnation(agent, self.agents[agent].incarnation);
-                let row = &mut self.agents[agent];
-                (row.offered, row.incarnation) = (offered, incarnation);
-                agent
-            }
-            None => self.insert_agent(id, offered, incarnation),
-        };
-        self.agents_by_incarnation.insert(incarnation, agent);
-        agent
-    }
-
-    fn insert_agent(&mut self, id: AgentId, offered: Arc<OfferedAgent>, incarnation: Incarnation) -> AgentIx {
-        let agent = self.agents.insert(Agent {
-            offered,
-            incarnation,
-            link: None,
-            lost_at: None,
-            ledger: None,
-            offers: BTreeSet::new(),
-            tasks: BTreeSet::new(),
-        });
-        self.agents_by_id.insert(id, agent);
-        agent
-    }
-
-    /// A life of an agent is over, or the agent forgotten. Another agent may have claimed the same life since.
-    pub(crate) fn forget_incarnation(&mut self, agent: AgentIx, incarnation: Incarnation) {
-        if self.agents_by_incarnation.get(&incarnation) == Some(&agent) {
-            self.agents_by_incarnation.remove(&incarnation);
-        }
     }
 
     fn close_agent_link(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
@@ -103,7 +59,7 @@ impl Master {
     }
 
     /// Makes the tables agree with what the agent has. What it doesn't have, it never will: launches are not sent again.
-    fn rebuild(&mut self, now: Now, agent: AgentIx, containers: Vec<ContainerSnapshot>, effects: &mut Vec<Effect>) {
+    fn rebuild(&mut self, now: Now, agent: AgentIx, rebooted: bool, containers: Vec<ContainerSnapshot>, effects: &mut Vec<Effect>) {
         let has: BTreeSet<LaunchId> = containers.iter().map(|container| container.launch).collect();
         for ix in self.live_tasks_on(agent) {
             if has.contains(&self.tasks[ix].launch) {
@@ -112,14 +68,27 @@ impl Master {
             let (state, reason, message) = if self.tasks[ix].reported {
                 (TaskState::Gone, Reason::AgentForgot, "its agent is back and has it no more")
             } else {
-                (TaskState::Dropped, Reason::LaunchLost, "its launch never reached the agent")
+                never_reported(rebooted)
             };
             self.view(now, ix, state, reason, message.to_owned(), effects);
         }
+        self.nothing_follows(agent, &has);
         for mut container in containers {
             // `judge` has seen that there is exactly one.
             if let Some(task) = container.tasks.pop() {
                 self.take_over(now, agent, container, task, effects);
+            }
+        }
+    }
+
+    /// Ended tasks that their agent doesn't show have no fact left that somebody could acknowledge.
+    fn nothing_follows(&mut self, agent: AgentIx, shown: &BTreeSet<LaunchId>) {
+        let over = self.agents[agent].tasks.iter().map(|ix| &self.tasks[*ix]).filter(|task| !task.is_live());
+        let over: Vec<LaunchId> = over.map(|task| task.launch).filter(|launch| !shown.contains(launch)).collect();
+        for launch in over {
+            // One that may be forgotten makes room for itself, perhaps by another of these.
+            if let Some(ix) = self.tasks_by_launch.get(&launch).copied() {
+                self.may_forget(ix);
             }
         }
     }
@@ -145,7 +114,7 @@ impl Master {
         if self.tasks[ix].update.state == TaskState::Unreachable {
             self.view(now, ix, task.state, Reason::AgentReturned, "its agent is back and has it still".to_owned(), effects);
         }
-        if self.frameworks[self.tasks[ix].framework].removed {
+        if self.frameworks[self.tasks[ix].framework].is_removed() {
             self.kill_task(ix, None, effects);
         }
     }
@@ -208,25 +177,34 @@ impl Master {
             self.raise_epoch(now, framework, epoch, effects);
             return framework;
         }
-        let framework = self.insert_framework(id, format!("(not subscribed: {})", id.short()), epoch);
-        match self.removed.contains(&id) {
-            true => self.frameworks[framework].removed = true,
-            false => self.framework_lost(now, framework),
-        }
+        let standing = if self.removed.contains(&id) { FrameworkStanding::Removed } else { FrameworkStanding::Unregistered };
+        let framework = self.insert_framework(id, format!("(not subscribed: {})", id.short()), standing);
+        self.frameworks[framework].epoch = epoch;
+        self.framework_lost(now, framework);
         framework
     }
 
     /// Agents refuse the launches of an epoch below the highest they have seen: a scheduler that is below it has been taken
-    /// over from, before this master's time.
+    /// over from, though this master doesn't know by whom.
     fn raise_epoch(&mut self, now: Now, framework: FrameworkIx, epoch: Epoch, effects: &mut Vec<Effect>) {
         let row = &mut self.frameworks[framework];
-        if epoch <= row.epoch || row.removed {
+        if epoch <= row.epoch || row.is_removed() {
             return;
         }
         row.epoch = epoch;
+        self.writes.touch(Entity::Framework(row.id));
         if row.is_connected() {
             self.fence(framework, effects);
             self.framework_lost(now, framework);
         }
+    }
+}
+
+/// What became of a launch that its agent has never spoken of and does not have. An agent writes each launch down before it starts
+/// it, and only a machine that loses power can lose what was written.
+fn never_reported(rebooted: bool) -> (TaskState, Reason, &'static str) {
+    match rebooted {
+        false => (TaskState::Dropped, Reason::LaunchLost, "its launch never reached the agent"),
+        true => (TaskState::Gone, Reason::AgentRebooted, "its agent's machine was started anew, and has it no more if it ever had"),
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meros_types::{
-    Epoch, FrameworkId, Incarnation, LaunchId, OfferId, OfferedAgent, Resources, Role, SessionId, TaskId, TaskUpdate, Term, Time,
-    WallTime,
+    AgentSecret, BootId, Call, Epoch, FrameworkId, LaunchId, OfferId, OfferedAgent, Reason, Resources, Role, SessionId, Subscribe,
+    TaskId, TaskUpdate, Term, Time, WallTime,
 };
 
 use crate::allocator::Purpose;
-use crate::event::StreamId;
+use crate::event::{StreamId, Token};
 use crate::ledger::{Ledger, Part};
+use crate::registry::FrameworkRecord;
 use crate::table::{AgentIx, ClientIx, FrameworkIx, TaskIx};
 
 /// A stream that has said who it is.
@@ -23,18 +24,54 @@ pub(crate) struct Link {
 
 #[derive(Debug)]
 pub(crate) struct Agent {
-    /// What its offers say of it.
+    /// What its offers say of it; without attributes until it registers with this master.
     pub(crate) offered: Arc<OfferedAgent>,
-    /// The life of its process that registered last.
-    pub(crate) incarnation: Incarnation,
+    pub(crate) secret: AgentSecret,
+    /// The boot of its machine when it registered last; none before it registers with this master.
+    pub(crate) boot: Option<BootId>,
     pub(crate) link: Option<Link>,
     /// When it will be unreachable; none while it has a stream, or is so already.
     pub(crate) lost_at: Option<Time>,
-    /// None while it is unreachable: then it is in no sum.
+    /// Since when it is unreachable; none while it is not.
+    pub(crate) lost_since: Option<WallTime>,
+    /// None while it is unreachable or has not registered with this master yet: then it is in no sum.
     pub(crate) ledger: Option<Ledger>,
     pub(crate) offers: BTreeSet<OfferId>,
     /// Its live tasks, and ended ones that are still remembered.
     pub(crate) tasks: BTreeSet<TaskIx>,
+}
+
+/// What is certain of a framework.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FrameworkStanding {
+    /// It is to be. Nobody is told of it before it is stored.
+    Entering,
+    /// Only agents speak of it: it was removed so long ago that this is forgotten, or never subscribed here. It can't any more.
+    Unregistered,
+    /// It is stored.
+    Registered,
+    /// It was torn down, or timed out, for good. The row stays until its last task is forgotten.
+    Removed,
+}
+
+/// A subscriber that is admitted when that is stored.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) stream: StreamId,
+    pub(crate) subscribe: Subscribe,
+    /// What it said after SUBSCRIBE.
+    pub(crate) calls: Vec<Call>,
+    pub(crate) failover_timeout: Duration,
+    /// What it will be admitted with, once the write of that is under way.
+    pub(crate) epoch: Option<Epoch>,
+}
+
+/// A removal that is complete when it is stored.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) why: &'static str,
+    /// The operators who are told then.
+    pub(crate) tokens: Vec<Token>,
 }
 
 #[derive(Debug)]
@@ -42,13 +79,24 @@ pub(crate) struct Framework {
     pub(crate) id: FrameworkId,
     pub(crate) name: String,
     pub(crate) key: Option<String>,
+    pub(crate) principal: String,
+    /// The highest that is stored, or that an agent has seen.
     pub(crate) epoch: Epoch,
+    /// The highest that is stored.
+    pub(crate) stored_epoch: Epoch,
     pub(crate) link: Option<Link>,
     pub(crate) failover_timeout: Duration,
-    /// When it will be removed for want of a stream; none while it has one, or is removed already.
+    /// When it will be removed for want of a stream; none while it has one or is about to, or is removed already.
     pub(crate) lost_at: Option<Time>,
-    /// Torn down or timed out: it stays until its last task is over.
-    pub(crate) removed: bool,
+    /// The same by the calendar.
+    pub(crate) deadline: Option<WallTime>,
+    pub(crate) standing: FrameworkStanding,
+    /// Its record, as it is stored or on its way.
+    pub(crate) stored: Option<FrameworkRecord>,
+    /// The newest subscriber that needs a write.
+    pub(crate) waiting: Option<Waiting>,
+    /// What it was removed for, until that is stored.
+    pub(crate) ending: Option<Ending>,
     /// The roles it subscribed with, and those that its tasks are charged to.
     pub(crate) clients: BTreeMap<Role, ClientIx>,
     pub(crate) subscribed: BTreeSet<Role>,
@@ -64,6 +112,24 @@ pub(crate) struct Framework {
 impl Framework {
     pub(crate) fn is_connected(&self) -> bool {
         self.link.is_some()
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.standing == FrameworkStanding::Removed
+    }
+
+    /// Whether people are shown it: neither one that may never be, nor one of which only the ends of tasks are remembered.
+    pub(crate) fn is_shown(&self) -> bool {
+        match self.standing {
+            FrameworkStanding::Entering => false,
+            FrameworkStanding::Unregistered | FrameworkStanding::Registered => true,
+            FrameworkStanding::Removed => self.live_tasks > 0,
+        }
+    }
+
+    /// Whether its timeout is to run: nobody is its scheduler, or is about to be, and it is not ending.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.link.is_none() && self.waiting.is_none() && self.ending.is_none() && !self.is_removed()
     }
 
     /// Its tasks of this id: none or one, unless agents brought others.
@@ -106,6 +172,12 @@ pub(crate) struct Task {
 impl Task {
     pub(crate) fn is_live(&self) -> bool {
         !self.update.state.is_terminal()
+    }
+
+    /// Whether it has ended without how that came about: an agent's snapshot said no more, and the fact of it follows. A scheduler
+    /// would take it for the last word.
+    pub(crate) fn is_bare_end(&self) -> bool {
+        !self.is_live() && self.update.fact.is_none() && self.update.reason == Reason::AgentReturned
     }
 
     /// Whether what is known of it is a later fact than this statement: agents repeat their facts, in order, and the earlier

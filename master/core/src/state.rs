@@ -13,7 +13,12 @@ impl Master {
         ClusterState {
             term: self.config.term,
             agents: self.agents.iter().map(|(_, agent)| agent_state(agent)).collect(),
-            frameworks: self.frameworks.iter().map(|(_, framework)| self.framework_state(framework)).collect(),
+            frameworks: self
+                .frameworks
+                .iter()
+                .filter(|(_, row)| row.is_shown())
+                .map(|(_, row)| self.framework_state(row))
+                .collect(),
             tasks: self.task_infos(),
             offers: self.offer_states(),
         }

@@ -1,6 +1,7 @@
-//! Subscribing: who a stream's framework is, whether it takes over or resumes, and what it is told first.
+//! Subscribing: who a stream's framework is, whether it takes over or resumes, what that waits for, and what it is told first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use meros_types::{
     AgentOrder, Call, Demand, Epoch, FrameworkEvent, FrameworkId, FromFramework, Now, Role, SessionEnd, SessionEndKind, SessionId,
@@ -8,9 +9,14 @@ use meros_types::{
 };
 
 use crate::event::StreamId;
-use crate::rows::{Framework, Link};
+use crate::registry::FrameworkRecord;
+use crate::rows::{Framework, FrameworkStanding, Link, Waiting};
 use crate::table::{AgentIx, ClientIx, FrameworkIx};
-use crate::{Effect, FRAMEWORKS_MAX, Master, Peer};
+use crate::writes::Entity;
+use crate::{Effect, Entrant, FRAMEWORKS_MAX, Master, PRINCIPAL, Peer};
+
+/// What a scheduler is told whose place another takes.
+const FENCED: &str = "another scheduler of this framework has subscribed";
 
 impl Master {
     /// The first message of a stream must subscribe.
@@ -25,13 +31,25 @@ impl Master {
             Some(Call::Refused(refused)) => return self.turn_away(stream, SessionEndKind::Invalid, &refused.reason, effects),
             _ => return self.turn_away(stream, SessionEndKind::Invalid, "the first call of a stream must be SUBSCRIBE", effects),
         };
+        self.subscribe(now, stream, subscribe, calls.collect(), effects);
+    }
+
+    /// Whoever resumes what is stored has its session at once; others wait until it is.
+    fn subscribe(&mut self, now: Now, stream: StreamId, subscribe: Subscribe, calls: Vec<Call>, effects: &mut Vec<Effect>) {
         match self.subscriber(&subscribe) {
-            Ok(framework) => {
+            Ok(framework) if self.may_attach(framework, subscribe.mode) => {
                 self.attach(now, stream, framework, subscribe, effects);
-                self.calls(now, stream, framework, calls, effects);
+                self.calls(now, stream, framework, calls.into_iter(), effects);
             }
+            Ok(framework) => self.await_admission(stream, framework, subscribe, calls, effects),
             Err((kind, message)) => self.turn_away(stream, kind, &message, effects),
         }
+    }
+
+    /// The same subscriber is judged anew: what it waited for has come, and was not its own admission.
+    pub(crate) fn subscribe_again(&mut self, now: Now, waiting: Waiting, effects: &mut Vec<Effect>) {
+        self.entering.remove(&waiting.stream);
+        self.subscribe(now, waiting.stream, waiting.subscribe, waiting.calls, effects);
     }
 
     /// The framework that this is, a new one if need be, or why there can be none.
@@ -42,10 +60,8 @@ impl Master {
         }
         let by_key = subscribe.key.as_ref().and_then(|key| self.frameworks_by_key.get(key).copied());
         let by_id = subscribe.framework.and_then(|id| self.frameworks_by_id.get(&id).copied());
-        let ending = by_id.is_some_and(|framework| self.frameworks[framework].removed);
-        if ending || subscribe.framework.is_some_and(|id| self.removed.contains(&id)) {
-            let message = "this framework was torn down or its failover timeout passed; subscribe without an id as a new one";
-            return Err((SessionEndKind::Removed, message.to_owned()));
+        if let Some(message) = subscribe.framework.and_then(|id| self.why_over(id, by_id)) {
+            return Err((SessionEndKind::Removed, message));
         }
         match (by_id, by_key) {
             (id, Some(_)) if id != by_key && subscribe.framework.is_some() => {
@@ -54,23 +70,41 @@ impl Master {
             (Some(framework), None) if subscribe.key.is_some() && self.frameworks[framework].key.is_some() => {
                 invalid("the framework subscribed with another key before")
             }
-            (Some(framework), _) | (None, Some(framework)) => self.admit(framework, subscribe),
-            (None, None) if self.frameworks.len() >= FRAMEWORKS_MAX => {
-                invalid("the master has as many frameworks as it can know; end some of them")
-            }
+            (Some(framework), _) | (None, Some(framework)) => self.successor(framework, subscribe),
+            (None, None) if self.is_full() => invalid("the master has as many frameworks as it can know; end some of them"),
             (None, None) => Ok(self.new_framework(subscribe)),
         }
     }
 
-    fn admit(&mut self, framework: FrameworkIx, subscribe: &Subscribe) -> Result<FrameworkIx, (SessionEndKind, String)> {
+    /// Why a framework of this id can't be any more. Whatever was given an id is stored before it hears of it, so that an id
+    /// which the registry doesn't have, though an agent may, is over or was never this cluster's.
+    fn why_over(&self, id: FrameworkId, by_id: Option<FrameworkIx>) -> Option<String> {
+        let standing = by_id.map(|framework| self.frameworks[framework].standing);
+        if self.removed.contains(&id) || standing == Some(FrameworkStanding::Removed) {
+            return Some(
+                "this framework was torn down or its failover timeout passed; subscribe without an id as a new one".to_owned(),
+            );
+        }
+        let is_known = matches!(standing, Some(FrameworkStanding::Registered | FrameworkStanding::Entering));
+        (!is_known).then(|| {
+            format!(
+                "this master doesn't know framework {id}: it was removed long ago, or it is another cluster's; subscribe without an \
+                 id as a new one, or at its own master"
+            )
+        })
+    }
+
+    /// Whether this may be the next scheduler of a framework that is known. Its key is taken from here on.
+    fn successor(&mut self, framework: FrameworkIx, subscribe: &Subscribe) -> Result<FrameworkIx, (SessionEndKind, String)> {
         let row = &mut self.frameworks[framework];
-        match subscribe.mode {
-            SubscribeMode::Takeover => row.epoch = Epoch(row.epoch.0.saturating_add(1)),
-            SubscribeMode::Resume(epoch) if epoch < row.epoch => {
-                let message = "another scheduler of this framework has taken over; stop this one, or restart it to take over again";
-                return Err((SessionEndKind::Fenced, message.to_owned()));
-            }
-            SubscribeMode::Resume(epoch) => row.epoch = epoch,
+        if row.key.is_some() && row.principal != PRINCIPAL {
+            let message =
+                format!("the framework's key belongs to {}, who is somebody else; subscribe with another key", row.principal);
+            return Err((SessionEndKind::Invalid, message));
+        }
+        if matches!(subscribe.mode, SubscribeMode::Resume(epoch) if epoch < row.epoch) {
+            let message = "another scheduler of this framework has taken over; stop this one, or restart it to take over again";
+            return Err((SessionEndKind::Fenced, message.to_owned()));
         }
         if let Some(key) = &subscribe.key {
             row.key = Some(key.clone());
@@ -80,12 +114,8 @@ impl Master {
     }
 
     fn new_framework(&mut self, subscribe: &Subscribe) -> FrameworkIx {
-        let id = subscribe.framework.unwrap_or_else(|| self.ids.framework());
-        let epoch = match subscribe.mode {
-            SubscribeMode::Takeover => Epoch(1),
-            SubscribeMode::Resume(epoch) => epoch,
-        };
-        let framework = self.insert_framework(id, subscribe.name.clone(), epoch);
+        let id = self.ids.framework();
+        let framework = self.insert_framework(id, subscribe.name.clone(), FrameworkStanding::Entering);
         if let Some(key) = &subscribe.key {
             self.frameworks[framework].key = Some(key.clone());
             self.frameworks_by_key.insert(key.clone(), framework);
@@ -93,17 +123,29 @@ impl Master {
         framework
     }
 
+    /// Whether there is no room for another framework. Those of which only ended tasks are remembered take none.
+    fn is_full(&self) -> bool {
+        let counts = |row: &Framework| row.is_shown() || row.standing == FrameworkStanding::Entering;
+        self.frameworks.len() >= FRAMEWORKS_MAX && self.frameworks.iter().filter(|(_, row)| counts(row)).count() >= FRAMEWORKS_MAX
+    }
+
     /// Enters a framework with no stream, no role and no key.
-    pub(crate) fn insert_framework(&mut self, id: FrameworkId, name: String, epoch: Epoch) -> FrameworkIx {
+    pub(crate) fn insert_framework(&mut self, id: FrameworkId, name: String, standing: FrameworkStanding) -> FrameworkIx {
         let framework = self.frameworks.insert(Framework {
             id,
             name,
             key: None,
-            epoch,
+            principal: PRINCIPAL.to_owned(),
+            epoch: Epoch::default(),
+            stored_epoch: Epoch::default(),
             link: None,
             failover_timeout: self.config.ephemeral_timeout,
             lost_at: None,
-            removed: false,
+            deadline: None,
+            standing,
+            stored: None,
+            waiting: None,
+            ending: None,
             clients: BTreeMap::new(),
             subscribed: BTreeSet::new(),
             demand_versions: BTreeMap::new(),
@@ -115,20 +157,88 @@ impl Master {
         framework
     }
 
+    /// Whether nothing needs to be stored before this: it is the subscription that is stored, and the framework isn't ending.
+    fn may_attach(&self, framework: FrameworkIx, mode: SubscribeMode) -> bool {
+        let row = &self.frameworks[framework];
+        let has_stored_key = row.stored.as_ref().is_some_and(|stored| stored.key == row.key);
+        let is_stored = row.standing == FrameworkStanding::Registered && row.stored_epoch == row.epoch && has_stored_key;
+        is_stored && row.ending.is_none() && matches!(mode, SubscribeMode::Resume(epoch) if epoch == row.epoch)
+    }
+
+    /// Lets a subscriber wait until its admission is stored. It is the framework's newest: one that waits already is fenced.
+    fn await_admission(
+        &mut self,
+        stream: StreamId,
+        framework: FrameworkIx,
+        subscribe: Subscribe,
+        calls: Vec<Call>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.framework_found(framework);
+        self.entering.insert(stream, Entrant::Framework(framework));
+        let failover_timeout = self.failover_timeout(framework, &subscribe);
+        let row = &mut self.frameworks[framework];
+        self.writes.touch(Entity::Framework(row.id));
+        let waiting = Waiting { stream, subscribe, calls, failover_timeout, epoch: None };
+        if let Some(before) = row.waiting.replace(waiting) {
+            self.entering.remove(&before.stream);
+            self.turn_away(before.stream, SessionEndKind::Fenced, FENCED, effects);
+        }
+    }
+
+    fn failover_timeout(&self, framework: FrameworkIx, subscribe: &Subscribe) -> Duration {
+        match self.frameworks[framework].key {
+            Some(_) => subscribe.failover_timeout,
+            None => self.config.ephemeral_timeout,
+        }
+    }
+
+    /// A record of a framework is stored, and with it perhaps a new epoch: whoever has a lower one is fenced, and whoever waited
+    /// for this one is admitted.
+    pub(crate) fn framework_stored(&mut self, now: Now, record: FrameworkRecord, effects: &mut Vec<Effect>) {
+        let Some(framework) = self.frameworks_by_id.get(&record.id).copied() else { return };
+        let row = &mut self.frameworks[framework];
+        (row.standing, row.stored_epoch) = (FrameworkStanding::Registered, record.epoch);
+        let is_newest = record.epoch >= row.epoch;
+        if record.epoch > row.epoch {
+            row.epoch = record.epoch;
+            if row.is_connected() {
+                self.fence(framework, effects);
+                self.framework_lost(now, framework);
+            }
+        }
+        let row = &mut self.frameworks[framework];
+        if let Some(waiting) = row.waiting.take() {
+            if is_newest && waiting.epoch == Some(record.epoch) && row.ending.is_none() {
+                self.entering.remove(&waiting.stream);
+                self.attach(now, waiting.stream, framework, waiting.subscribe, effects);
+                self.calls(now, waiting.stream, framework, waiting.calls.into_iter(), effects);
+            } else {
+                self.subscribe_again(now, waiting, effects);
+            }
+        }
+        self.framework_lost_unless_served(now, framework);
+        // It may have changed again since the record left.
+        self.writes.touch(Entity::Framework(record.id));
+    }
+
     fn attach(&mut self, now: Now, stream: StreamId, framework: FrameworkIx, subscribe: Subscribe, effects: &mut Vec<Effect>) {
         self.fence(framework, effects);
         self.framework_found(framework);
         let session = self.new_session();
         self.open_stream(now, stream, Peer::Framework(framework));
+        let failover_timeout = self.failover_timeout(framework, &subscribe);
         let row = &mut self.frameworks[framework];
         row.name = subscribe.name;
-        row.failover_timeout = if row.key.is_some() { subscribe.failover_timeout } else { self.config.ephemeral_timeout };
+        row.failover_timeout = failover_timeout;
         row.link = Some(Link { stream, session });
         row.demand_versions.clear();
         let (id, epoch) = (row.id, row.epoch);
+        self.writes.touch(Entity::Framework(id));
         self.take_roles(framework, subscribe.roles.into_iter().collect());
         let subscribed = Subscribed { framework: id, epoch, heartbeat: self.config.heartbeat };
         self.tell(framework, FrameworkEvent::Subscribed(subscribed), effects);
+        self.repeat_views(framework, effects);
         self.ask_for_facts(framework, effects);
     }
 
@@ -137,8 +247,7 @@ impl Master {
         let Some(link) = self.frameworks[framework].link.take() else { return };
         self.streams.remove(&link.stream);
         self.take_back_framework_offers(framework);
-        let message = "another scheduler of this framework has subscribed".to_owned();
-        let event = FrameworkEvent::Ended(SessionEnd { kind: SessionEndKind::Fenced, message });
+        let event = FrameworkEvent::Ended(SessionEnd { kind: SessionEndKind::Fenced, message: FENCED.to_owned() });
         effects.push(Effect::ToFramework { stream: link.stream, message: ToFramework { session: link.session, event } });
         effects.push(Effect::CloseStream { stream: link.stream });
     }

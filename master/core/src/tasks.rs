@@ -17,9 +17,10 @@ impl Master {
         self.agents[agent].tasks.insert(ix);
         let row = &mut self.frameworks[framework];
         row.tasks.insert(name, ix);
-        match live {
-            true => row.live_tasks += 1,
-            false => self.may_forget(ix),
+        if live {
+            row.live_tasks += 1;
+        } else if !self.awaits_acknowledgement(ix) {
+            self.may_forget(ix);
         }
         ix
     }
@@ -69,14 +70,20 @@ impl Master {
     }
 
     fn task_ended(&mut self, ix: TaskIx) {
-        let task = &self.tasks[ix];
-        let (framework, is_fact) = (task.framework, task.update.fact.is_some());
+        let framework = self.tasks[ix].framework;
         self.frameworks[framework].live_tasks -= 1;
         self.counters.tasks_ended += 1;
-        if !is_fact {
+        if !self.awaits_acknowledgement(ix) {
             self.may_forget(ix);
         }
-        self.drop_removed_framework(framework);
+        self.drop_if_over(framework);
+    }
+
+    /// Whether the end of a task is a fact, or one is on its way, and its framework is there to acknowledge it.
+    fn awaits_acknowledgement(&self, ix: TaskIx) -> bool {
+        let task = &self.tasks[ix];
+        let is_fact = task.update.fact.is_some() || task.is_bare_end();
+        is_fact && !self.frameworks[task.framework].is_removed()
     }
 
     /// A framework has a fact for good. If that is a task's end, nobody needs the master to know the task any longer.
@@ -92,7 +99,7 @@ impl Master {
 
     /// Puts an ended task among those that are forgotten one day. Not before its framework has acknowledged the end, if that is
     /// a fact: a scheduler takes "unknown" of a launch that it has heard nothing of for "never started".
-    fn may_forget(&mut self, ix: TaskIx) {
+    pub(crate) fn may_forget(&mut self, ix: TaskIx) {
         let task = &mut self.tasks[ix];
         if std::mem::replace(&mut task.forgettable, true) {
             return;
@@ -100,18 +107,19 @@ impl Master {
         self.ended.push_back(task.launch);
         if self.ended.len() > ENDED_TASKS_MAX
             && let Some(oldest) = self.ended.pop_front()
+            && let Some(framework) = self.forget_task(oldest)
         {
-            self.forget_task(oldest);
+            self.drop_if_over(framework);
         }
     }
 
-    /// Takes a task that has ended, or that nobody will ever hear of again, out of every table.
-    pub(crate) fn forget_task(&mut self, launch: LaunchId) {
-        let Some(ix) = self.tasks_by_launch.remove(&launch) else { return };
-        if let Some(task) = self.tasks.remove(ix) {
-            self.agents[task.agent].tasks.remove(&ix);
-            self.frameworks[task.framework].tasks.remove(&(task.update.task, launch));
-        }
+    /// Takes a task that has ended, or that nobody will ever hear of again, out of every table. Says whose it was.
+    pub(crate) fn forget_task(&mut self, launch: LaunchId) -> Option<FrameworkIx> {
+        let ix = self.tasks_by_launch.remove(&launch)?;
+        let task = self.tasks.remove(ix)?;
+        self.agents[task.agent].tasks.remove(&ix);
+        self.frameworks[task.framework].tasks.remove(&(task.update.task, launch));
+        Some(task.framework)
     }
 
     /// States the master's own conclusion about a task: recorded and, if its framework has a stream, sent.

@@ -1,6 +1,7 @@
 //! A master on a free port with directories of its own, and peers that speak to it.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use meros_proto::v1::scheduler_client::SchedulerClient;
 use meros_proto::{TOKEN_KEY, Token, v1};
 use meros_types::{
     AgentId, AgentOrder, AgentReport, AgentSecret, Attributes, Call, Epoch, FrameworkEvent, FromAgent, FromFramework, Incarnation,
-    Register, Resources, Role, SessionId, Subscribe, SubscribeMode, Term, ToAgent, ToFramework,
+    Register, Resources, Role, SessionEnd, SessionId, Subscribe, SubscribeMode, Subscribed, Term, ToAgent, ToFramework,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,10 +31,15 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("this should not have taken so long")
 }
 
-/// A master that serves.
-pub(crate) struct Running {
+/// Where a master is, and what lets one in.
+pub(crate) struct Reach {
     pub(crate) address: SocketAddr,
     pub(crate) token: Token,
+}
+
+/// A master that serves.
+pub(crate) struct Running {
+    reach: Reach,
     pub(crate) term: Term,
     stop: oneshot::Sender<()>,
     pub(crate) served: JoinHandle<Result<(), Error>>,
@@ -52,7 +58,7 @@ pub(crate) async fn start(options: MasterOptions) -> Running {
     let (address, token, term) = (master.address(), master.token().clone(), master.term());
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(master.serve(async move { drop(stopped.await) }));
-    Running { address, token, term, stop, served }
+    Running { reach: Reach { address, token }, term, stop, served }
 }
 
 /// A master, and the directory that is removed after the test.
@@ -66,7 +72,17 @@ impl Running {
         let _ = self.stop.send(());
         soon(self.served).await.unwrap()
     }
+}
 
+impl Deref for Running {
+    type Target = Reach;
+
+    fn deref(&self) -> &Reach {
+        &self.reach
+    }
+}
+
+impl Reach {
     pub(crate) async fn channel(&self) -> Channel {
         soon(Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect()).await.unwrap()
     }
@@ -140,17 +156,30 @@ impl Framework {
     }
 
     pub(crate) async fn subscribe(&mut self) {
-        self.say(vec![Call::Subscribe(Subscribe {
-            framework: None,
-            name: "test".to_owned(),
-            key: None,
-            roles: vec![Role::default()],
-            mode: SubscribeMode::Takeover,
-            failover_timeout: Duration::from_secs(1),
-        })])
-        .await;
-        let FrameworkEvent::Subscribed(subscribed) = self.hear().await.unwrap() else { panic!("not subscribed") };
-        assert_eq!(subscribed.epoch, Epoch(1));
+        let subscribe = Subscribe { failover_timeout: Duration::from_secs(1), ..subscribe(None) };
+        assert_eq!(self.try_subscribe(subscribe).await.unwrap().epoch, Epoch(1));
+    }
+
+    /// Subscribes so; an error is what the master says instead.
+    pub(crate) async fn try_subscribe(&mut self, subscribe: Subscribe) -> Result<Subscribed, SessionEnd> {
+        self.say(vec![Call::Subscribe(subscribe)]).await;
+        match self.hear().await.unwrap() {
+            FrameworkEvent::Subscribed(subscribed) => Ok(subscribed),
+            FrameworkEvent::Ended(end) => Err(end),
+            other => panic!("no answer to a subscription: {other:?}"),
+        }
+    }
+}
+
+/// A new scheduler, of the framework with this key if there is one.
+pub(crate) fn subscribe(key: Option<&str>) -> Subscribe {
+    Subscribe {
+        framework: None,
+        name: "test".to_owned(),
+        key: key.map(str::to_owned),
+        roles: vec![Role::default()],
+        mode: SubscribeMode::Takeover,
+        failover_timeout: Duration::from_secs(60),
     }
 }
 
@@ -181,18 +210,28 @@ impl Agent {
 
     /// Registers an agent with these resources.
     pub(crate) async fn register(&mut self, resources: &str) -> AgentId {
-        self.report(AgentReport::Register(Box::new(Register {
-            secret: AgentSecret::from_bytes([5; 16]),
-            agent: None,
-            incarnation: Incarnation::from_bytes([1; 16]),
-            term: Term::default(),
-            hostname: "here".to_owned(),
-            resources: Resources::parse(resources).unwrap(),
-            attributes: Attributes::default(),
-            containers: Vec::new(),
-        })))
-        .await;
-        let AgentOrder::Registered(registered) = self.hear().await else { panic!("not registered") };
+        let AgentOrder::Registered(registered) = self.answer_to(register(resources)).await else { panic!("not registered") };
         registered.agent
+    }
+
+    /// Registers so, and gives the answer.
+    pub(crate) async fn answer_to(&mut self, register: Register) -> AgentOrder {
+        self.report(AgentReport::Register(Box::new(register))).await;
+        self.hear().await
+    }
+}
+
+/// An agent that was never here before.
+pub(crate) fn register(resources: &str) -> Register {
+    Register {
+        secret: AgentSecret::from_bytes([5; 16]),
+        agent: None,
+        incarnation: Incarnation::from_bytes([1; 16]),
+        boot: meros_types::BootId::default(),
+        term: Term::default(),
+        hostname: "here".to_owned(),
+        resources: Resources::parse(resources).unwrap(),
+        attributes: Attributes::default(),
+        containers: Vec::new(),
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 
-use meros_master::{Error, Master};
+use meros_master::registry::inspect;
+use meros_master::{Error, Master, MasterOptions};
 use meros_proto::token::{discover_in, home_file};
 use meros_types::Term;
 use tonic::Code;
@@ -93,4 +94,31 @@ async fn an_ephemeral_master_ends_with_its_parent_and_leaves_nothing() {
     soon(master.served).await.unwrap().unwrap();
     assert!(!folder.path().join("master").exists());
     assert!(!folder.path().join("home/.meros").exists());
+}
+
+/// Whoever connects looks for the token then, and takes its absence, or that of an earlier master, for the last word.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_connect_before_the_token_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let token = home_file(folder.path(), &listen.to_string());
+    fs::create_dir_all(token.parent().unwrap()).unwrap();
+    // The master writes the token under this name first, and here waits for a reader.
+    let pipe = token.with_extension(format!("{}.new", std::process::id()));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let options = MasterOptions { listen, home: Some(folder.path().to_owned()), ..options(folder.path()) };
+    let runtime = tokio::runtime::Handle::current();
+    let binding = tokio::task::spawn_blocking(move || runtime.block_on(Master::bind(options)));
+    let is_open = || inspect(&folder.path().join("master")).is_err_and(|error| error.to_string().contains("in use"));
+    soon(async {
+        while !is_open() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let early = std::net::TcpStream::connect(listen);
+    drop(fs::File::open(&pipe).unwrap());
+    let _master = binding.await.unwrap().unwrap();
+    assert!(early.is_err());
+    std::net::TcpStream::connect(listen).unwrap();
 }

@@ -57,11 +57,35 @@ async fn output_comes_through_and_ends_where_the_agent_ends_it() {
     let (mut agent, _framework) = with_task(&master).await;
     let (chunks, call, mut reading, request) = open(&master, &mut agent).await;
     soon(chunks.send(LogChunk::output(request, 0, b"hello".to_vec()))).await.unwrap();
-    drop(chunks);
+    soon(chunks.send(LogChunk::end(request, 5))).await.unwrap();
     assert_eq!(soon(reading.message()).await.unwrap().unwrap(), LogChunk::output(0, 0, Vec::new()));
     assert_eq!(soon(reading.message()).await.unwrap().unwrap(), LogChunk::output(0, 0, b"hello".to_vec()));
+    assert_eq!(soon(reading.message()).await.unwrap().unwrap(), LogChunk::end(0, 5));
     assert_eq!(soon(reading.message()).await.unwrap(), None);
+    // The agent's side is still open: the end that it stated is enough.
     soon(call).await.unwrap().unwrap();
+    drop(chunks);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cancelled_or_just_ends_is_no_end_of_the_output() {
+    let (master, _folder) = master().await;
+    let (mut agent, _framework) = with_task(&master).await;
+    for cancelled in [true, false] {
+        let (chunks, call, mut reading, request) = open(&master, &mut agent).await;
+        soon(chunks.send(LogChunk::output(request, 0, b"hello".to_vec()))).await.unwrap();
+        for _ in 0..2 {
+            soon(reading.message()).await.unwrap().unwrap();
+        }
+        if cancelled {
+            call.abort();
+            assert!(call.await.unwrap_err().is_cancelled());
+        }
+        drop(chunks);
+        let status = soon(reading.message()).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        assert_eq!(soon(reading.message()).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by a panic that it failed, in its helpers too")]
 
+mod child;
 mod guards;
 mod harness;
 mod life;
 mod logs;
 mod pages;
+mod registry;
 mod sessions;

@@ -1,7 +1,7 @@
 //! Between an agent and the master.
 
 use meros_types as domain;
-use meros_types::{AgentOrder, AgentReport, Epoch, Term};
+use meros_types::{AgentOrder, AgentReport, BootId, Epoch, Term};
 
 use super::fields::{
     attributes, attributes_to_wire, display_name, enumerated, id, list, optional, optional_id, required, role, sentence, task_id,
@@ -48,6 +48,7 @@ impl From<domain::Register> for v1::Register {
             attributes: attributes_to_wire(&register.attributes),
             containers: register.containers.into_iter().map(Into::into).collect(),
             secret: register.secret.reveal().to_vec(),
+            boot: register.boot.to_string(),
         }
     }
 }
@@ -60,6 +61,7 @@ impl TryFrom<v1::Register> for domain::Register {
         Ok(Self {
             agent: optional_id(wire.agent.as_deref(), "agent")?,
             secret: id(&wire.secret, "secret")?,
+            boot: BootId::new(wire.boot),
             incarnation: id(&wire.incarnation, "incarnation")?,
             term: Term(wire.term),
             hostname: display_name(wire.hostname, "hostname")?,

@@ -25,6 +25,7 @@ fn register() -> impl Strategy<Value = Register> {
     (who, what).prop_map(|((agent, secret, incarnation, term, hostname), (resources, attributes, containers))| Register {
         agent,
         secret,
+        boot: BootId::new("a boot"),
         incarnation,
         term,
         hostname,

@@ -1,17 +1,18 @@
-//! An agent's shell, simulated: one stream to the master, and a machine.
+//! An agent's shell, simulated: one stream to the master, a machine, and the log on its disk.
 
 use meros_agent_core::shim::Kill;
 use meros_agent_core::{Agent, AgentConfig, ContainerPlan, Effect, Event};
-use meros_types::{AgentOrder, AgentSecret, ContainerId, Launch, LaunchId, TaskSpec};
+use meros_types::{AgentOrder, AgentSecret, BootId, ContainerId, Launch, LaunchId, TaskSpec};
 
 use super::Cluster;
 use crate::AgentSpec;
+use crate::disk::{AgentLog, Disk, LogWrite};
 use crate::failure::FailureKind;
 use crate::handle::AgentHandle;
 use crate::machine::{Happening, Machine, Step, Truth};
 use crate::network::{Client, Side, Transit};
-use crate::options::Checks;
-use crate::process::{Actor, Delivery, Pace, Turns, guard};
+use crate::options::{Checks, Planted};
+use crate::process::{Actor, Delivery, DiskDone, Pace, Turns, guard};
 use crate::truth::{MachineTruth, Seen};
 use crate::wire::Payload;
 
@@ -23,8 +24,15 @@ const ORDERED_MAX: usize = 4_096;
 pub(super) struct AgentProcess {
     pub(super) hostname: String,
     pub(super) spec: AgentSpec,
-    /// None while the machine has no power.
+    /// None while its process is dead.
     pub(super) core: Option<Agent>,
+    pub(super) doomed: bool,
+    /// Counts the times that its machine was powered on.
+    pub(super) power: u32,
+    secret: AgentSecret,
+    pub(super) log: Disk<AgentLog>,
+    /// The number of the newest record.
+    appended: u64,
     pub(super) inbox: Vec<Event>,
     pub(super) turns: Turns,
     pub(super) stream: Option<u64>,
@@ -38,11 +46,17 @@ impl Cluster {
     pub(super) fn add_agent(&mut self, spec: AgentSpec) -> AgentHandle {
         let index = self.agents.len();
         let seeds = &mut self.random.seeds;
+        let secret = AgentSecret::from_bytes(u128::from(seeds.next_u64()).to_be_bytes());
         self.oracle.record.machines.push(MachineTruth::new(spec.resources.clone()));
         self.agents.push(AgentProcess {
             hostname: spec.hostname.clone().unwrap_or_else(|| format!("agent-{index}")),
             spec,
             core: None,
+            doomed: false,
+            power: 0,
+            secret,
+            log: Disk::default(),
+            appended: 0,
             inbox: Vec::new(),
             turns: Turns::new(seeds),
             stream: None,
@@ -54,20 +68,42 @@ impl Cluster {
         AgentHandle(index)
     }
 
-    /// A new agent process begins.
+    /// The machine has power, and an agent's process begins on it.
     pub(super) fn power_on(&mut self, index: usize) {
-        let seeds = &mut self.random.seeds;
         let agent = &mut self.agents[index];
-        let secret = AgentSecret::from_bytes(u128::from(seeds.next_u64()).to_be_bytes());
-        let config = AgentConfig {
-            attributes: agent.spec.attributes.clone(),
-            ..AgentConfig::new(seeds.next_u64(), secret, agent.hostname.clone(), agent.spec.resources.clone())
-        };
-        agent.turns.next_life(seeds);
-        agent.core = Some(Agent::new(config));
-        agent.inbox = vec![Event::Began];
+        agent.power += 1;
+        agent.turns.next_life(&mut self.random.seeds);
         self.oracle.record.machines[index].up = true;
+        let life = agent.turns.life;
+        self.queue.push(self.now, Delivery::Restarts(Actor::Client(Client::Agent(index)), life));
+    }
+
+    /// A new agent process begins: it reads its log, and looks at what the one before left running.
+    pub(super) fn begin_agent(&mut self, index: usize) -> Result<(), FailureKind> {
+        let agent = &mut self.agents[index];
+        let (spec, hostname) = (&agent.spec, agent.hostname.clone());
+        let seed = self.random.seeds.next_u64();
+        let config = AgentConfig {
+            attributes: spec.attributes.clone(),
+            ..AgentConfig::new(seed, agent.secret, hostname.clone(), spec.resources.clone())
+        };
+        let (boot, records) = (BootId::new(format!("{index}-{}", agent.power)), agent.log.read().0.clone());
+        let core = guard(&hostname, || Agent::recovered(config, boot, records).expect("its configuration is as it was"))?;
+        let now = agent.turns.clock.now(self.now);
+        let mut steps = Vec::new();
+        let found = agent.machine.adopt(&core.remembered(), &mut steps);
+        agent.appended = 0;
+        agent.core = Some(core);
+        agent.inbox = vec![Event::Began { found }];
+        self.note(Actor::Client(Client::Agent(index)), format_args!("begins at {}", now.mono));
+        self.oracle.record.agent_began(index, &self.agents[index].log.read().0);
+        for (_, step) in steps {
+            if let Step::Truth(truth) = step {
+                self.see_truth(index, truth)?;
+            }
+        }
         self.schedule_turn(Actor::Client(Client::Agent(index)));
+        Ok(())
     }
 
     pub(super) fn agent_turn(&mut self, index: usize) -> Result<usize, FailureKind> {
@@ -80,7 +116,7 @@ impl Cluster {
         let AgentProcess { hostname, core, turns, machine, pace, .. } = &mut self.agents[index];
         let Some(core) = core else { return Ok(0) };
         let now = turns.clock.now(self.now);
-        let effects = guard(&*hostname, || {
+        let mut effects = guard(&*hostname, || {
             let mut effects = Vec::new();
             for event in batch {
                 core.handle(now, event, &mut effects);
@@ -92,10 +128,16 @@ impl Cluster {
             effects
         })?;
         let wakeup = core.wakeup();
+        let doomed = self.agents[index].doomed;
+        self.cut_short(doomed, &mut effects);
         for effect in effects {
             self.perform_agent(index, effect)?;
         }
-        self.await_wakeup(Actor::Client(Client::Agent(index)), wakeup);
+        let actor = Actor::Client(Client::Agent(index));
+        self.await_wakeup(actor, wakeup);
+        if doomed {
+            self.die(actor)?;
+        }
         Ok(events)
     }
 
@@ -130,14 +172,62 @@ impl Cluster {
             Effect::Start(plan) => self.start(index, &plan),
             Effect::Terminate(container) => self.kill(index, container, Kill::Terminate),
             Effect::Destroy(container) => self.kill(index, container, Kill::Destroy),
-            // There are no directories and no output.
-            Effect::Remove(_) | Effect::ServeLog { .. } => {}
+            Effect::Remove(container) => self.agents[index].machine.remove(container),
+            // There is no output.
+            Effect::ServeLog { .. } => {}
+            Effect::Append { seq, record } => self.append(index, seq, LogWrite::Append(record)),
+            Effect::Rewrite { seq, records } => {
+                self.append(index, seq, LogWrite::Rewrite(records));
+                self.sync(index);
+            }
+            Effect::Sync => self.sync(index),
             Effect::Exit(reason) => {
                 self.note(Actor::Client(client), format_args!("exits: {reason}"));
                 self.power_off(index);
             }
         }
         Ok(())
+    }
+
+    fn append(&mut self, index: usize, seq: u64, write: LogWrite) {
+        let agent = &mut self.agents[index];
+        agent.log.write(write);
+        agent.appended = seq;
+        self.disk_works(Actor::Client(Client::Agent(index)), DiskDone::Appended(seq));
+    }
+
+    fn sync(&mut self, index: usize) {
+        let agent = &self.agents[index];
+        let done = DiskDone::Synced { mark: agent.log.mark(), seq: agent.appended };
+        self.disk_works(Actor::Client(Client::Agent(index)), done);
+    }
+
+    pub(super) fn agent_disk_done(&mut self, index: usize, done: DiskDone) {
+        let event = match done {
+            DiskDone::Appended(seq) => Event::Appended { seq },
+            DiskDone::Synced { mark, seq } => {
+                if self.options.planted != Some(Planted::SyncsNothing) {
+                    let kept = self.agents[index].log.sync(mark);
+                    self.oracle.record.log_kept(index, &kept);
+                }
+                Event::Synced { seq }
+            }
+            DiskDone::Committed(_) => unreachable!("an agent's log has no transactions"),
+        };
+        self.agents[index].inbox.push(event);
+        self.schedule_turn(Actor::Client(Client::Agent(index)));
+    }
+
+    /// The launcher of a dead agent dies with it: what it was making is made, or never will be.
+    pub(super) fn launcher_dies(&mut self, index: usize) {
+        let mut steps = Vec::new();
+        let agent = &mut self.agents[index];
+        let now = agent.turns.clock.now(self.now);
+        agent.machine.launcher_dies(now, &mut steps);
+        for (container, step) in steps {
+            // The dead break no invariant by being dead, and a failure here would be found at the next step too.
+            let _ = self.take_step(index, container, step);
+        }
     }
 
     fn start(&mut self, index: usize, plan: &ContainerPlan) {
@@ -158,8 +248,8 @@ impl Cluster {
 
     fn schedule_step(&mut self, index: usize, container: ContainerId, step: Step) {
         if let Step::Later(wait, happening) = step {
-            let life = self.agents[index].turns.life;
-            self.queue.push(self.now.after(wait), Delivery::Machine(index, life, container, Box::new(happening)));
+            let power = self.agents[index].power;
+            self.queue.push(self.now.after(wait), Delivery::Machine(index, power, container, Box::new(happening)));
         }
     }
 
@@ -167,12 +257,12 @@ impl Cluster {
     pub(super) fn happen(
         &mut self,
         index: usize,
-        life: u32,
+        power: u32,
         container: ContainerId,
         happening: Happening,
     ) -> Result<(), FailureKind> {
         let agent = &mut self.agents[index];
-        if agent.turns.life != life {
+        if agent.power != power {
             return Ok(());
         }
         let now = agent.turns.clock.now(self.now);
@@ -182,17 +272,24 @@ impl Cluster {
             machine.happen(now, container, happening, &mut steps);
             steps
         })?;
-        for step in steps {
-            match step {
-                Step::Tell(event) => {
+        steps.into_iter().try_for_each(|step| self.take_step(index, container, step))
+    }
+
+    fn take_step(&mut self, index: usize, container: ContainerId, step: Step) -> Result<(), FailureKind> {
+        match step {
+            Step::Tell(event) => {
+                if self.agents[index].core.is_some() {
                     self.agents[index].inbox.push(event);
                     self.schedule_turn(Actor::Client(Client::Agent(index)));
                 }
-                Step::Truth(truth) => self.see_truth(index, truth)?,
-                Step::Later(wait, happening) => self.schedule_step(index, container, Step::Later(wait, happening)),
+                Ok(())
+            }
+            Step::Truth(truth) => self.see_truth(index, truth),
+            Step::Later(..) => {
+                self.schedule_step(index, container, step);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     pub(super) fn see_truth(&mut self, index: usize, truth: Truth) -> Result<(), FailureKind> {

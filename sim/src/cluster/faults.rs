@@ -5,10 +5,10 @@ use std::time::Duration;
 use meros_types::{AgentOrder, AgentReport};
 
 use super::Cluster;
-use crate::machine::Truth;
+use crate::machine::{Happening, Truth};
 use crate::network::{Client, Side};
 use crate::options::Planted;
-use crate::process::Actor;
+use crate::process::{Actor, Delivery};
 use crate::wire::{Carried, Payload};
 
 /// How often, in a thousand, both ends of a stream only notice by silence that it broke.
@@ -18,12 +18,16 @@ const PLANTED_PER_MILLE: u64 = 200;
 
 impl Cluster {
     pub(super) fn power_off(&mut self, index: usize) {
-        if self.agents[index].core.take().is_none() {
+        if !self.oracle.record.machines[index].up {
             return;
         }
         let actor = Actor::Client(Client::Agent(index));
         self.note(actor, format_args!("loses power"));
         let agent = &mut self.agents[index];
+        (agent.core, agent.doomed) = (None, false);
+        // What was on its way to a container that is no more.
+        agent.power += 1;
+        let kept = agent.log.lose_power(&mut self.random.faults);
         agent.turns.next_life(&mut self.random.seeds);
         agent.inbox.clear();
         agent.ordered.clear();
@@ -31,11 +35,21 @@ impl Cluster {
             // The dead break no invariant by being dead, and a failure here would be found at the next step too.
             let _ = self.see_truth(index, Truth::Emptied(launch));
         }
-        self.oracle.record.machine_lost(index);
+        self.oracle.record.log_kept(index, &kept);
+        self.oracle.record.machines[index].up = false;
         if let Some(stream) = self.agents[index].stream.take() {
             let silent = self.random.faults.chance(SILENT_PER_MILLE);
             self.network.break_stream(self.now, stream, silent, &mut self.queue);
             self.network.close(self.now, stream, Side::Client, &mut self.queue);
+        }
+    }
+
+    pub(super) fn shim_is_killed(&mut self, index: usize) {
+        let agent = &self.agents[index];
+        if let Some(container) = agent.machine.any_running(&mut self.random.faults) {
+            self.note(Actor::Client(Client::Agent(index)), format_args!("fault: the shim of {} is killed", container.short()));
+            let power = self.agents[index].power;
+            self.queue.push(self.now, Delivery::Machine(index, power, container, Box::new(Happening::ShimDies)));
         }
     }
 

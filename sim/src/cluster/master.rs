@@ -1,19 +1,69 @@
-//! The master's shell, simulated: streams in, streams out.
+//! The master's shell, simulated: streams in, streams out, and a registry on a disk.
 
-use meros_master_core::{Effect, Event, StreamId};
+use std::collections::VecDeque;
+
+use meros_master_core::registry::{Change, Registry};
+use meros_master_core::{Effect, Event, Master, MasterConfig, StreamId};
+use meros_types::{ClusterState, Term};
 
 use super::Cluster;
+use crate::disk::Disk;
 use crate::failure::FailureKind;
 use crate::network::{Client, Side, Transit};
-use crate::process::{Actor, guard};
+use crate::options::Planted;
+use crate::process::{Actor, DiskDone, Turns, guard};
+use crate::truth::Seen;
 use crate::wire::Payload;
 
+/// The master's process and its disk.
+#[derive(Debug)]
+pub(super) struct MasterProcess {
+    /// None while it is dead.
+    pub(super) core: Option<Master>,
+    pub(super) inbox: Vec<Event>,
+    pub(super) turns: Turns,
+    pub(super) doomed: bool,
+    pub(super) registry: Disk<Registry>,
+    /// The term of the newest life.
+    pub(super) term: Term,
+    /// Transactions that the storage thread has not committed yet, in order.
+    pub(super) uncommitted: VecDeque<(u64, Vec<Change>)>,
+}
+
+impl MasterProcess {
+    pub(super) fn new(turns: Turns, term: Term) -> Self {
+        let (inbox, registry, uncommitted) = (Vec::new(), Disk::default(), VecDeque::new());
+        // The first life adds one.
+        let term = Term(term.0.saturating_sub(1));
+        Self { core: None, inbox, turns, doomed: false, registry, term, uncommitted }
+    }
+}
+
 impl Cluster {
+    /// A master's process begins: it opens its registry, which raises the term.
+    pub(super) fn begin_master(&mut self) -> Result<(), FailureKind> {
+        let master = &mut self.master;
+        if self.options.planted != Some(Planted::TermStandsStill) || master.term == Term(0) {
+            master.term = Term(master.term.0 + 1);
+        }
+        let config = MasterConfig { seed: self.random.seeds.next_u64(), term: master.term, ..self.options.master.clone() };
+        let now = master.turns.clock.now(self.now);
+        let core = Master::recovered(config, master.registry.read().clone(), now);
+        let wakeup = core.wakeup();
+        master.core = Some(core);
+        let term = self.master.term;
+        self.note(Actor::Master, format_args!("begins term {term}"));
+        self.oracle.see(&Seen::MasterBegan(term))?;
+        self.network.set_master(self.now, true, false, &mut self.queue);
+        self.await_wakeup(Actor::Master, wakeup);
+        Ok(())
+    }
+
     pub(super) fn master_turn(&mut self) -> Result<usize, FailureKind> {
         let batch = std::mem::take(&mut self.master.inbox);
         let (events, now) = (batch.len(), self.master.turns.clock.now(self.now));
-        let core = &mut self.master.core;
-        let effects = guard("master", || {
+        let Some(core) = &mut self.master.core else { return Ok(0) };
+        let mut effects = guard("master", || {
             let mut effects = Vec::new();
             for event in batch {
                 core.handle(now, event, &mut effects);
@@ -21,10 +71,15 @@ impl Cluster {
             core.flush(now, &mut effects);
             effects
         })?;
+        let wakeup = core.wakeup();
+        self.cut_short(self.master.doomed, &mut effects);
         for effect in effects {
             self.perform_master(effect)?;
         }
-        self.await_wakeup(Actor::Master, self.master.core.wakeup());
+        self.await_wakeup(Actor::Master, wakeup);
+        if self.master.doomed {
+            self.master_dies()?;
+        }
         Ok(events)
     }
 
@@ -36,6 +91,10 @@ impl Cluster {
                 self.close_at_master(stream.0);
                 return Ok(());
             }
+            Effect::Persist { seq, changes } => {
+                self.persist(seq, changes);
+                return Ok(());
+            }
             // Nobody asks: the simulation reads the master's state directly.
             Effect::Reply { .. } => return Ok(()),
         };
@@ -43,6 +102,36 @@ impl Cluster {
             Some(client) => self.send(stream, Side::Master, client, payload),
             None => Ok(()),
         }
+    }
+
+    fn persist(&mut self, seq: u64, changes: Vec<Change>) {
+        self.master.uncommitted.push_back((seq, changes));
+        self.disk_works(Actor::Master, DiskDone::Committed(seq));
+        if self.options.planted == Some(Planted::CommitsEarly) {
+            self.master.inbox.push(Event::Durable { seq });
+            self.schedule_turn(Actor::Master);
+        }
+    }
+
+    /// The storage thread has committed everything up to this transaction.
+    pub(super) fn master_committed(&mut self, seq: u64) -> Result<(), FailureKind> {
+        while self.master.uncommitted.front().is_some_and(|(first, _)| *first <= seq) {
+            self.commit_first()?;
+        }
+        if self.options.planted != Some(Planted::CommitsEarly) {
+            self.master.inbox.push(Event::Durable { seq });
+            self.schedule_turn(Actor::Master);
+        }
+        Ok(())
+    }
+
+    /// The oldest transaction reaches the disk.
+    pub(super) fn commit_first(&mut self) -> Result<(), FailureKind> {
+        let Some((_, changes)) = self.master.uncommitted.pop_front() else { return Ok(()) };
+        let registry = &mut self.master.registry;
+        registry.write(changes);
+        registry.sync(registry.mark());
+        Ok(self.oracle.see(&Seen::RegistryCommitted(registry.kept()))?)
     }
 
     /// The shell closes a stream once what was put on it has been sent, and hears of the close itself.
@@ -65,6 +154,18 @@ impl Cluster {
             },
             Transit::Opens | Transit::Closes(..) => closed(stream, client),
         });
+    }
+
+    /// The whole cluster as the real master sees it; nothing while there is none.
+    pub(super) fn master_state(&self) -> ClusterState {
+        let nothing = || ClusterState {
+            term: self.master.term,
+            agents: Vec::new(),
+            frameworks: Vec::new(),
+            tasks: Vec::new(),
+            offers: Vec::new(),
+        };
+        self.master.core.as_ref().map_or_else(nothing, Master::state)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Absent: decisions. Those of master, agent, shim and session are made by the very code that production runs.
 
 mod agents;
+mod crash;
 mod faults;
 mod frameworks;
 mod master;
@@ -17,12 +18,11 @@ use std::fmt;
 use std::ops::Index;
 use std::time::Duration;
 
-use meros_master_core::{Master, MasterConfig};
-use meros_session::{Context, Identity, Scheduler, SessionError};
+use meros_session::{Context, Identity, Saved, Scheduler, SessionError};
 use meros_types::{ClusterState, Resources, TaskSpec, Time};
 
 use crate::failure::Failure;
-use crate::framework::TypedSession;
+use crate::framework::{AnySession, TypedSession};
 use crate::invariants::Oracle;
 use crate::log::Log;
 use crate::network::{Client, Network};
@@ -32,6 +32,7 @@ use crate::queue::Queue;
 use crate::{AgentHandle, AgentSpec, Handle, Options, Peer, Random};
 use agents::AgentProcess;
 use frameworks::FrameworkProcess;
+use master::MasterProcess;
 
 /// What decides what a task's command does.
 type TaskModel = Box<dyn FnMut(&TaskSpec, &mut Random) -> Outcome>;
@@ -75,13 +76,6 @@ struct Randoms {
     seeds: Random,
 }
 
-#[derive(Debug)]
-struct MasterProcess {
-    core: Master,
-    inbox: Vec<meros_master_core::Event>,
-    turns: Turns,
-}
-
 impl Cluster {
     /// A cluster with a master and nothing else. All that ever happens in it follows from the seed and the calls made here.
     pub fn seeded(seed: u64) -> Self {
@@ -92,9 +86,8 @@ impl Cluster {
     pub fn new(options: Options) -> Self {
         let random = |purpose| Random::for_purpose(options.seed, purpose);
         let mut seeds = random("seeds");
-        let config = MasterConfig { seed: seeds.next_u64(), ..options.master.clone() };
-        let master = MasterProcess { core: Master::new(config), inbox: Vec::new(), turns: Turns::new(&mut seeds) };
-        let network = Network::new((options.latency_min, options.latency_max), random("network"));
+        let master = MasterProcess::new(Turns::new(&mut seeds), options.master.term);
+        let network = Network::new((options.latency_min, options.latency_max), options.doubles_per_mille, random("network"));
         let random = Randoms { turns: random("turns"), tasks: random("tasks"), faults: random("faults"), seeds };
         let mut cluster = Self {
             options,
@@ -113,7 +106,9 @@ impl Cluster {
             counts: Counts::default(),
             failure: None,
         };
-        cluster.await_wakeup(Actor::Master, cluster.master.core.wakeup());
+        if let Err(kind) = cluster.begin_master() {
+            cluster.fail(kind);
+        }
         cluster
     }
 
@@ -145,8 +140,17 @@ impl Cluster {
     /// Adds a framework with this identity.
     pub fn framework_as<S: Scheduler>(&mut self, identity: Identity, scheduler: S) -> Handle<S> {
         let (name, seed) = (identity.name.clone(), self.random.seeds.next_u64());
-        let index = self.add_framework(name, Box::new(TypedSession::new(identity, seed, scheduler)));
-        Handle::new(index)
+        let session = TypedSession::new(identity, seed, scheduler, Saved::default());
+        Handle::new(self.add_framework(name, Box::new(session), None))
+    }
+
+    /// Adds a framework whose process comes back when it dies: made anew each time, with what its state store holds. Only one
+    /// with a key is the same framework then.
+    pub fn framework_from<S: Scheduler>(&mut self, identity: Identity, make: impl Fn() -> S + 'static) -> Handle<S> {
+        let name = identity.name.clone();
+        let make = move |seed, saved| -> Box<dyn AnySession> { Box::new(TypedSession::new(identity.clone(), seed, make(), saved)) };
+        let session = make(self.random.seeds.next_u64(), Saved::default());
+        Handle::new(self.add_framework(name, session, Some(Box::new(make))))
     }
 
     /// Says what commands do, from now on: asked once for each task, when it is started.
@@ -166,9 +170,9 @@ impl Cluster {
         self.frameworks[framework.index].finished.as_ref()
     }
 
-    /// The whole cluster as the real master sees it.
+    /// The whole cluster as the real master sees it; with nothing in it while the master's process is dead.
     pub fn state(&self) -> ClusterState {
-        self.master.core.state()
+        self.master_state()
     }
 
     /// What happened so far, one line each. The same seed and the same calls give the same text, byte for byte.
@@ -212,6 +216,41 @@ impl Cluster {
     /// Cuts an agent or framework off for so long: its stream is silent, and it can't connect.
     pub fn cut(&mut self, peer: impl Into<Peer>, wait: Duration) {
         self.cut_off(peer.into().0, wait);
+    }
+
+    /// The master's process dies, at once or between two effects of what it does next, and begins anew within 10 s.
+    pub fn crash_master(&mut self) {
+        self.doom(Actor::Master);
+    }
+
+    /// An agent's process dies likewise. The tasks on its machine run on.
+    pub fn crash_agent(&mut self, agent: AgentHandle) {
+        self.doom(Actor::Client(Client::Agent(agent.0)));
+    }
+
+    /// A framework's process dies likewise. It begins anew only when it was added by [`Cluster::framework_from`].
+    pub fn crash_framework<S>(&mut self, framework: Handle<S>) {
+        self.doom(Actor::Client(Client::Framework(framework.index)));
+    }
+
+    /// What was to die by one of these three and has not yet, lives on.
+    pub fn stop_crashing(&mut self) {
+        self.spare_everybody();
+    }
+
+    /// Whether a framework's process runs and its session is not over.
+    pub fn is_alive<S>(&self, framework: Handle<S>) -> bool {
+        self.oracle.record.frameworks[framework.index].up
+    }
+
+    /// Whether a framework's process begins anew when it dies.
+    pub(crate) fn is_keyed<S>(&self, framework: Handle<S>) -> bool {
+        self.frameworks[framework.index].make.is_some()
+    }
+
+    /// The shim of some container on the agent's machine is killed, if one runs there.
+    pub fn kill_shim(&mut self, agent: AgentHandle) {
+        self.shim_is_killed(agent.0);
     }
 
     /// Kills the process of a framework. It does not come back.

@@ -28,7 +28,17 @@ impl Cluster {
             }
             Delivery::Wakes(actor, life, at) => self.wake(actor, life, at),
             Delivery::Network(stream, transit) => self.bring(stream, transit),
-            Delivery::Machine(agent, life, container, happening) => self.happen(agent, life, container, *happening)?,
+            Delivery::Machine(agent, power, container, happening) => self.happen(agent, power, container, *happening)?,
+            Delivery::Disk(actor, life, done) => {
+                if self.turns(actor).life == life {
+                    self.disk_is_done(actor, done)?;
+                }
+            }
+            Delivery::Restarts(actor, life) => {
+                if self.turns(actor).life == life {
+                    self.restarts(actor)?;
+                }
+            }
         }
         Ok(true)
     }
@@ -54,7 +64,7 @@ impl Cluster {
     /// Checks everything that must hold of the whole cluster.
     pub(super) fn check_all(&mut self) -> Result<(), FailureKind> {
         self.counts.checks += 1;
-        let master = &self.master.core;
+        let Some(master) = &self.master.core else { return Ok(()) };
         let state = guard("master", || {
             master.check();
             master.state()
@@ -98,7 +108,7 @@ impl Cluster {
         self.schedule_turn(actor);
     }
 
-    fn turns(&mut self, actor: Actor) -> &mut Turns {
+    pub(super) fn turns(&mut self, actor: Actor) -> &mut Turns {
         match actor {
             Actor::Master => &mut self.master.turns,
             Actor::Client(Client::Agent(agent)) => &mut self.agents[agent].turns,

@@ -123,7 +123,7 @@ impl Cluster {
         code(self).map_err(|kind| self.fail(kind))
     }
 
-    fn fail(&mut self, kind: FailureKind) -> Failure {
+    pub(super) fn fail(&mut self, kind: FailureKind) -> Failure {
         let seed = self.options.seed;
         let reproduce = self.options.reproduce.clone();
         let reproduce = reproduce.unwrap_or_else(|| format!("run the same again on Cluster::seeded({seed})"));

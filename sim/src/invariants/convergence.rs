@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meros_types::{ClusterState, TaskId, TaskState};
+use meros_types::{ClusterState, FrameworkId, TaskId, TaskState};
 
 use crate::failure::Violation;
 use crate::truth::Record;
@@ -29,7 +29,9 @@ impl Settled<'_> {
 
     fn facts_are_acknowledged(&self) -> Result<(), Violation> {
         for (index, machine) in self.record.machines.iter().enumerate().filter(|(_, machine)| machine.up) {
-            if let Some(fact) = machine.unacknowledged.first() {
+            // A framework whose process does not come back leaves its facts to its failover timeout.
+            let is_up = |id: FrameworkId| self.record.framework_of(id).is_some_and(|index| self.record.frameworks[index].up);
+            if let Some((fact, _)) = machine.unacknowledged.iter().find(|(_, framework)| is_up(**framework)) {
                 return broken(format!("agent-{index} still repeats fact {}", fact.n));
             }
         }

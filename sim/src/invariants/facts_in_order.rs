@@ -1,5 +1,5 @@
 //! Invariant 10. The facts about a task reach its scheduler in strictly increasing order, and none is acknowledged before its
-//! scheduler has it: so no terminal fact is lost.
+//! scheduler has it and has saved so: no terminal fact is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,7 @@ use meros_types::{AgentOrder, AgentReport, Call, FactId, Incarnation, TaskId, Ta
 use super::{Invariant, is_about_another};
 use crate::failure::Violation;
 use crate::network::Client;
+use crate::told::Told;
 use crate::truth::{Record, Seen};
 use crate::wire::Payload;
 
@@ -17,7 +18,7 @@ const NAME: &str = "facts_in_order";
 pub(super) struct FactsInOrder {
     /// Every fact that was ever stated: whose, about which task, and whether it is final.
     stated: BTreeMap<FactId, Stated>,
-    told: BTreeMap<(usize, TaskId), Told>,
+    told: Told<Heard>,
     /// Ends that agents have forgotten and schedulers not heard. That is as it should be for a framework that the master has
     /// removed, which its process may learn later.
     unheard: Vec<(usize, TaskId)>,
@@ -31,14 +32,14 @@ struct Stated {
 }
 
 /// What a scheduler was told of one task.
-#[derive(Debug, Default)]
-struct Told {
+#[derive(Clone, Debug, Default)]
+struct Heard {
     last: Option<FactId>,
     earlier: BTreeSet<Incarnation>,
     ended: bool,
 }
 
-impl Told {
+impl Heard {
     fn has(&self, fact: FactId) -> bool {
         let covers = |last: FactId| last.incarnation == fact.incarnation && last.n >= fact.n;
         self.ended || self.last.is_some_and(covers) || self.earlier.contains(&fact.incarnation)
@@ -62,6 +63,18 @@ impl Invariant for FactsInOrder {
             Seen::ClientSent(Client::Framework(framework), Payload::FromFramework(message)) => {
                 message.calls.iter().try_for_each(|call| self.acknowledged(*framework, call))
             }
+            Seen::Saving(framework, seq) => {
+                self.told.saving(*framework, *seq);
+                Ok(())
+            }
+            Seen::Saved(framework, seq) => {
+                self.told.is_saved(*framework, *seq);
+                Ok(())
+            }
+            Seen::FrameworkDied(framework) => {
+                self.told.forget_unsaved(*framework);
+                Ok(())
+            }
             Seen::AgentTook(_, message) => match &message.order {
                 AgentOrder::Acknowledged(acknowledged) => {
                     self.forgotten(acknowledged.fact);
@@ -83,7 +96,7 @@ impl Invariant for FactsInOrder {
 
 impl FactsInOrder {
     fn told(&mut self, framework: usize, update: &TaskUpdate) -> Result<(), Violation> {
-        let told = self.told.entry((framework, update.task.clone())).or_default();
+        let told = self.told.change(framework, &update.task);
         told.ended |= update.state.is_terminal();
         let Some(fact) = update.fact else { return Ok(()) };
         match told.last.replace(fact) {
@@ -105,16 +118,19 @@ impl FactsInOrder {
         let Some(stated) = self.stated.get(&fact) else {
             return broken(format!("fact {} of launch {} is acknowledged and was never stated", fact.n, acknowledge.launch));
         };
-        let has = self.told.get(&(framework, stated.task.clone())).is_some_and(|told| told.has(fact));
-        if has { Ok(()) } else { broken(format!("task {}: fact {} is acknowledged before it is told", stated.task, fact.n)) }
+        let has = self.told.saved(framework, &stated.task).is_some_and(|heard| heard.has(fact));
+        if has {
+            Ok(())
+        } else {
+            broken(format!("task {}: fact {} is acknowledged before what it was told is saved", stated.task, fact.n))
+        }
     }
 
     /// An agent forgets a fact. A terminal one must have reached its scheduler.
     fn forgotten(&mut self, fact: FactId) {
         let Some(Stated { framework: Some(framework), task, terminal: true }) = self.stated.get(&fact) else { return };
-        let key = (*framework, task.clone());
-        if !self.told.get(&key).is_some_and(|told| told.ended) {
-            self.unheard.push(key);
+        if !self.told.saved(*framework, task).is_some_and(|heard| heard.ended) {
+            self.unheard.push((*framework, task.clone()));
         }
     }
 }

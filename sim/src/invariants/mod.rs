@@ -9,10 +9,13 @@ mod facts_in_order;
 mod held_is_charged;
 mod ledger_adds_up;
 mod machine_has_room;
+mod never_steps_back;
+mod obeys_the_newest;
 mod offers_are_current;
 mod starts_once;
 mod terminal_is_final;
 mod terminal_is_released;
+mod told_is_stored;
 
 use std::fmt;
 
@@ -60,6 +63,9 @@ impl Default for Oracle {
             Box::new(terminal_is_final::TerminalIsFinal::default()),
             Box::new(terminal_is_released::TerminalIsReleased),
             Box::new(facts_in_order::FactsInOrder::default()),
+            Box::new(obeys_the_newest::ObeysTheNewest::default()),
+            Box::new(never_steps_back::NeverStepsBack::default()),
+            Box::new(told_is_stored::ToldIsStored::default()),
         ];
         Self { record: Record::default(), invariants }
     }

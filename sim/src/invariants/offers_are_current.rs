@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meros_types::{AgentId, AgentOrder, Call, ClusterState, FrameworkEvent, FrameworkId, OfferId, SessionId};
+use meros_types::{AgentId, AgentOrder, Call, ClusterState, FrameworkEvent, FrameworkId, OfferId, SessionId, Term};
 
 use super::Invariant;
 use crate::failure::Violation;
@@ -25,9 +25,10 @@ pub(super) struct OffersAreCurrent {
     /// The newest session of each agent and framework. A machine's agent is another one after each reboot.
     newest: BTreeMap<Party, SessionId>,
     owners: BTreeMap<SessionId, Party>,
-    made: BTreeSet<OfferId>,
+    /// An offer's id is unique in its master's term.
+    made: BTreeSet<(Term, OfferId)>,
     /// The offers that were not answered, and for whom they are.
-    open: BTreeMap<OfferId, usize>,
+    open: BTreeMap<(Term, OfferId), usize>,
 }
 
 impl Invariant for OffersAreCurrent {
@@ -42,12 +43,13 @@ impl Invariant for OffersAreCurrent {
                 FrameworkEvent::Subscribed(it) => self.open_session(Party::Framework(it.framework), message.session),
                 FrameworkEvent::Offers(offers) => {
                     self.check_session(message.session, format!("{} offers", offers.len()))?;
-                    offers.iter().try_for_each(|offer| self.offered(*client, offer.id))
+                    offers.iter().try_for_each(|offer| self.offered(*client, (message.session.term, offer.id)))
                 }
                 _ => Ok(()),
             },
             Seen::ClientSent(client, Payload::FromFramework(message)) => {
-                message.calls.iter().try_for_each(|call| self.answered(*client, call))
+                let Some(session) = message.session else { return Ok(()) };
+                message.calls.iter().try_for_each(|call| self.answered(*client, session.term, call))
             }
             _ => Ok(()),
         }
@@ -85,23 +87,23 @@ impl OffersAreCurrent {
         Err(Violation::new(NAME, format!("{what} left in session {session}; the newest of whom it is for is {newest:?}")))
     }
 
-    fn offered(&mut self, client: Client, offer: OfferId) -> Result<(), Violation> {
+    fn offered(&mut self, client: Client, offer: (Term, OfferId)) -> Result<(), Violation> {
         let Client::Framework(framework) = client else { return Ok(()) };
         if !self.made.insert(offer) {
-            return Err(Violation::new(NAME, format!("offer {offer} was made twice")));
+            return Err(Violation::new(NAME, format!("offer {} was made twice in term {}", offer.1, offer.0)));
         }
         self.open.insert(offer, framework);
         Ok(())
     }
 
-    fn answered(&mut self, client: Client, call: &Call) -> Result<(), Violation> {
+    fn answered(&mut self, client: Client, term: Term, call: &Call) -> Result<(), Violation> {
         let offers: Vec<OfferId> = match call {
             Call::Accept(accept) => accept.groups.iter().flat_map(|group| group.leases.iter().copied()).collect(),
             Call::Decline(decline) => decline.offers.clone(),
             _ => return Ok(()),
         };
         for offer in offers {
-            let owner = self.open.remove(&offer);
+            let owner = self.open.remove(&(term, offer));
             if owner.map(Client::Framework) != Some(client) {
                 let message = format!("{client:?} answered offer {offer}, which is answered already or not its own");
                 return Err(Violation::new(NAME, message));

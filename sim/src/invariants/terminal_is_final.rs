@@ -1,11 +1,12 @@
 //! Invariant 8. A final state never changes: not in what agents state, not at the master, not for schedulers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use meros_types::{AgentReport, ClusterState, Fact, FactId, LaunchId, TaskId, TaskState};
+use meros_types::{AgentReport, ClusterState, Fact, FactId, LaunchId, TaskState};
 
 use super::{Invariant, is_about_another};
 use crate::failure::Violation;
+use crate::told::Told;
 use crate::truth::{Record, Seen};
 use crate::wire::Payload;
 
@@ -13,9 +14,11 @@ const NAME: &str = "terminal_is_final";
 
 #[derive(Debug, Default)]
 pub(super) struct TerminalIsFinal {
-    stated: BTreeMap<LaunchId, (FactId, TaskState)>,
+    /// Every fact that was stated. One may be stated again at any time.
+    facts: BTreeSet<FactId>,
+    stated: BTreeMap<LaunchId, TaskState>,
     known: BTreeMap<LaunchId, TaskState>,
-    told: BTreeMap<(usize, TaskId), TaskState>,
+    told: Told<Option<TaskState>>,
 }
 
 impl Invariant for TerminalIsFinal {
@@ -26,13 +29,24 @@ impl Invariant for TerminalIsFinal {
                 _ => Ok(()),
             },
             Seen::Told(framework, update) if !is_about_another(update) => {
-                let key = (*framework, update.task.clone());
-                if let Some(before) = self.told.get(&key) {
+                if let Some(Some(before)) = self.told.now(*framework, &update.task) {
                     return broken(format!("task {} is told {} after {before}", update.task, update.state));
                 }
                 if update.state.is_terminal() {
-                    self.told.insert(key, update.state);
+                    *self.told.change(*framework, &update.task) = Some(update.state);
                 }
+                Ok(())
+            }
+            Seen::Saving(framework, seq) => {
+                self.told.saving(*framework, *seq);
+                Ok(())
+            }
+            Seen::Saved(framework, seq) => {
+                self.told.is_saved(*framework, *seq);
+                Ok(())
+            }
+            Seen::FrameworkDied(framework) => {
+                self.told.forget_unsaved(*framework);
                 Ok(())
             }
             _ => Ok(()),
@@ -58,16 +72,16 @@ impl TerminalIsFinal {
         let (Some(id), Some(launch)) = (update.fact, update.launch) else {
             return broken(format!("a fact about task {} has no place in its agent's order or no launch", update.task));
         };
+        if !self.facts.insert(id) {
+            return Ok(());
+        }
         match self.stated.get(&launch) {
-            // What was stated earlier may be stated again later.
-            Some((last, state)) if id > *last || (id == *last && update.state != *state) => {
-                broken(format!("launch {launch} is stated {} after {state}", update.state))
-            }
+            Some(state) => broken(format!("launch {launch} is stated {} after {state}", update.state)),
             None if update.state.is_terminal() => {
-                self.stated.insert(launch, (id, update.state));
+                self.stated.insert(launch, update.state);
                 Ok(())
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

@@ -15,11 +15,14 @@ pub(super) enum Phase {
     Preparing { kill: Option<Kill> },
     /// Its program was executed.
     Running(Box<Running>),
+    /// Nothing of it runs. Its directory is left, with the text of the file that its shim left, if it did.
+    Over { record: Option<String> },
 }
 
 #[derive(Debug)]
 pub(super) struct Running {
-    shim: Shim,
+    /// None when it was killed.
+    shim: Option<Shim>,
     since: Time,
     task_lives: bool,
     children_live: bool,
@@ -48,7 +51,7 @@ impl Container {
 
     pub(super) fn begin(&mut self, now: Now) {
         self.phase = Phase::Running(Box::new(Running {
-            shim: Shim::started(now),
+            shim: Some(Shim::started(now)),
             since: now.mono,
             task_lives: true,
             children_live: self.outcome.leaves_children,
@@ -61,20 +64,36 @@ impl Container {
     fn running(&mut self) -> Option<&mut Running> {
         match &mut self.phase {
             Phase::Running(running) => Some(running),
-            Phase::Preparing { .. } => None,
+            Phase::Preparing { .. } | Phase::Over { .. } => None,
         }
     }
 
     pub(super) fn shim(&self) -> Option<&Shim> {
         match &self.phase {
-            Phase::Running(running) => Some(&running.shim),
-            Phase::Preparing { .. } => None,
+            Phase::Running(running) => running.shim.as_ref(),
+            Phase::Preparing { .. } | Phase::Over { .. } => None,
         }
     }
 
     /// Whether any process lives.
     pub(super) fn lives(&self) -> bool {
         matches!(&self.phase, Phase::Running(running) if running.task_lives || running.children_live)
+    }
+
+    /// Whether nothing of it runs any more, as its machine knows.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
+    }
+
+    /// Nothing of it runs any more; what its shim left is still there.
+    pub(super) fn end(&mut self) {
+        let record = self.running().and_then(|running| running.record.take());
+        self.phase = Phase::Over { record };
+    }
+
+    /// Its shim is killed, and leaves what it has left already. Says whether there was one.
+    pub(super) fn lose_shim(&mut self) -> bool {
+        self.running().is_some_and(|running| running.shim.take().is_some())
     }
 
     /// The task's own process ends. Says whether it lived.
@@ -113,9 +132,9 @@ impl Container {
 
     pub(super) fn tell_shim(&mut self, now: Now, event: shim::Event) -> Vec<shim::Effect> {
         let mut effects = Vec::new();
-        if let Some(running) = self.running() {
-            running.shim.handle(now, event, &mut effects);
-            running.shim.check();
+        if let Some(shim) = self.running().and_then(|running| running.shim.as_mut()) {
+            shim.handle(now, event, &mut effects);
+            shim.check();
         }
         effects
     }
@@ -137,8 +156,12 @@ impl Container {
     }
 
     /// What the agent's shell finds in the file; none when there is no file.
-    pub(super) fn read_record(&mut self) -> Option<ExitRecord> {
-        let text = self.running().and_then(|running| running.record.take())?;
-        read_exit_record(&text).ok()
+    pub(super) fn read_record(&self) -> Option<ExitRecord> {
+        let text = match &self.phase {
+            Phase::Preparing { .. } => None,
+            Phase::Running(running) => running.record.as_ref(),
+            Phase::Over { record } => record.as_ref(),
+        };
+        read_exit_record(text?).ok()
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use meros_session::{Context, Offer, Scheduler, TimerId};
+use meros_session::{Context, Offer, Scheduler, Session, TimerId};
 use meros_types::{Command, Demand, OfferId, Resources, Role, Shape, TaskId, TaskSpec, TaskState, TaskUpdate};
 
 use crate::Random;
@@ -27,11 +27,17 @@ pub(super) struct Plan {
     whims: u64,
     /// Whether it asks for whatever there is rather than for what it needs.
     greedy: bool,
+    /// Whether it comes back as the same framework when its process dies.
+    pub(super) keyed: bool,
+    /// How long its tasks wait for it.
+    pub(super) failover_timeout: Option<Duration>,
 }
 
 /// Something to run to its end.
 #[derive(Clone, Debug)]
 pub(super) struct Errand {
+    /// Its place in the plan.
+    n: usize,
     shape: Shape,
     attempts: u32,
 }
@@ -39,10 +45,12 @@ pub(super) struct Errand {
 impl Plan {
     pub(super) fn draw(random: &mut Random) -> Self {
         let most = if random.chance(100) { 200 } else { 30 };
-        let errands = (0..random.range(1, most)).map(|_| Errand { shape: shape(random), attempts: 0 }).collect();
+        let errands = (0..random.range(1, most) as usize).map(|n| Errand { n, shape: shape(random), attempts: 0 }).collect();
         let mut habit = |most: u64| if random.chance(400) { random.range(1, most) } else { 0 };
         let (holds, declines, kills, whims) = (habit(500), habit(300), habit(400), habit(1_000));
-        Self { errands, holds, declines, kills, whims, greedy: random.chance(150) }
+        let (greedy, keyed) = (random.chance(150), random.chance(700));
+        let failover_timeout = random.chance(200).then(|| random.duration(Duration::from_secs(1), Duration::from_secs(60)));
+        Self { errands, holds, declines, kills, whims, greedy, keyed, failover_timeout }
     }
 }
 
@@ -59,6 +67,8 @@ pub(super) struct Errands {
     live: BTreeMap<TaskId, Errand>,
     whims: BTreeMap<TimerId, Whim>,
     calm: bool,
+    /// Whether it has looked at what an earlier process of it saved.
+    loaded: bool,
 }
 
 /// What it feels like when a timer comes.
@@ -72,7 +82,7 @@ enum Whim {
 
 impl Errands {
     pub(super) fn new(plan: Plan) -> Self {
-        Self { waiting: plan.errands.clone(), plan, live: BTreeMap::new(), whims: BTreeMap::new(), calm: false }
+        Self { waiting: plan.errands.clone(), plan, live: BTreeMap::new(), whims: BTreeMap::new(), calm: false, loaded: false }
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -92,6 +102,27 @@ impl Errands {
         }
     }
 
+    /// Takes up what an earlier process of this framework was at.
+    fn load(&mut self, cx: &Context) {
+        if std::mem::replace(&mut self.loaded, true) {
+            return;
+        }
+        for mut errand in std::mem::take(&mut self.waiting) {
+            let saved = cx.saved(&key(errand.n)).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            match saved.as_deref().and_then(|text| text.split_once(' ')) {
+                None => self.waiting.push(errand),
+                Some(("done", _)) => {}
+                Some((attempts, task)) => {
+                    errand.attempts = attempts.parse().expect("it is written as a number");
+                    match TaskId::new(task).ok().filter(|task| cx.task(task).is_some()) {
+                        Some(task) => drop(self.live.insert(task, errand)),
+                        None => self.waiting.push(errand),
+                    }
+                }
+            }
+        }
+    }
+
     fn feels_like(&self, per_mille: u64, cx: &mut Context) -> bool {
         !self.calm && cx.random_u64() % 1_000 < per_mille
     }
@@ -106,6 +137,7 @@ impl Errands {
             let errand = self.waiting.swap_remove(at);
             let id = cx.new_task_id();
             launch(&errand, id.clone(), offer);
+            cx.save(key(errand.n), format!("{} {id}", errand.attempts));
             if self.feels_like(self.plan.kills, cx) {
                 self.later(Whim::Kill(id.clone()), cx);
             }
@@ -124,6 +156,7 @@ impl Errands {
             Some(at) => {
                 let errand = self.waiting.swap_remove(at);
                 launch(&errand, task.clone(), offer);
+                cx.save(key(errand.n), format!("{} {task}", errand.attempts));
                 self.live.insert(task, errand);
             }
             None => offer.decline(),
@@ -131,9 +164,11 @@ impl Errands {
     }
 
     /// The task is over, or may be: its errand is done, or has to be tried again.
-    fn settle(&mut self, mut errand: Errand, state: TaskState) {
+    fn settle(&mut self, mut errand: Errand, state: TaskState, cx: &mut Context) {
         errand.attempts += u32::from(state == TaskState::Failed);
         let done = state == TaskState::Finished || errand.attempts >= ATTEMPTS_MAX;
+        let outcome = if done { "done ".to_owned() } else { format!("{} -", errand.attempts) };
+        cx.save(key(errand.n), outcome);
         if !done {
             self.waiting.push(errand);
         }
@@ -146,7 +181,16 @@ fn launch(errand: &Errand, id: TaskId, offer: &mut Offer) {
     offer.launch(task).expect("what fits can be launched");
 }
 
+/// Where an errand's progress is saved.
+fn key(errand: usize) -> String {
+    format!("errand-{errand}")
+}
+
 impl Scheduler for Errands {
+    fn registered(&mut self, _: &Session, cx: &mut Context) {
+        self.load(cx);
+    }
+
     fn offers(&mut self, offers: &mut [Offer], cx: &mut Context) {
         for offer in offers {
             if self.feels_like(self.plan.holds, cx) {
@@ -172,7 +216,7 @@ impl Scheduler for Errands {
         // It may come back, and is not wanted then.
         cx.kill(&update.task);
         if let Some(errand) = self.live.remove(&update.task) {
-            self.settle(errand, update.state);
+            self.settle(errand, update.state, cx);
         }
     }
 

@@ -7,17 +7,20 @@ mod scenario;
 use std::fmt;
 use std::time::Duration;
 
+use meros_session::Identity;
 use meros_types::Time;
 
 use crate::options::Planted;
-use crate::{AgentHandle, AgentSpec, Cluster, Counts, Failure, Handle, Options, Outcome, Random};
-use errands::Errands;
+use crate::{AgentHandle, AgentSpec, Cluster, Counts, Failure, FailureKind, Handle, Options, Outcome, Random, divergence};
+use errands::{Errands, Plan};
 use scenario::{FaultKind, Scenario};
 
 /// How long the cluster has to finish all errands once nothing breaks any more.
 const ERRANDS_BOUND: Duration = Duration::from_secs(30 * 60);
 /// How long it then has until all views agree: silence is noticed in 30 s, a fact repeated within 60 s.
 const SETTLE_BOUND: Duration = Duration::from_secs(5 * 60);
+/// By then every process that has died has begun anew.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(11);
 /// How long a task takes in the liveness phase at the most.
 const CALM_RUN_MAX: Duration = Duration::from_secs(2);
 
@@ -79,10 +82,44 @@ impl Swarm {
     }
 }
 
+impl Swarm {
+    /// Runs both phases, and all of it again: the second time must be like the first.
+    ///
+    /// # Errors
+    /// Like [`Swarm::run`], and when the two logs differ.
+    pub fn run_twice(self) -> Result<SwarmReport, Failure> {
+        let (first, second) = (self.run()?, self.run()?);
+        match divergence(&first.log, &second.log) {
+            None => Ok(second),
+            Some(divergence) => {
+                let kind = FailureKind::NotRepeated { divergence };
+                let reproduce = reproduce(self.seed);
+                Err(Failure { kind, seed: self.seed, at: second.virtual_time, reproduce, log: second.log.into() })
+            }
+        }
+    }
+}
+
 impl fmt::Display for SwarmReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, scenario, virtual_time, counts, faults, .. } = self;
         write!(f, "seed {seed}: {scenario}; {faults} faults, {} events in {virtual_time} s", counts.events)
+    }
+}
+
+/// The command that runs one scenario alone.
+fn reproduce(seed: u64) -> String {
+    format!("cargo run --release -p meros-sim --bin soak -- --first-seed {seed} --seeds 1")
+}
+
+/// Adds a framework, which comes back when it dies if it has a key.
+fn add(cluster: &mut Cluster, n: usize, plan: Plan) -> Handle<Errands> {
+    let name = format!("errands-{n}");
+    let identity =
+        Identity { key: plan.keyed.then(|| name.clone()), failover_timeout: plan.failover_timeout, ..Identity::new(name) };
+    match plan.keyed {
+        true => cluster.framework_from(identity, move || Errands::new(plan.clone())),
+        false => cluster.framework_as(identity, Errands::new(plan)),
     }
 }
 
@@ -100,13 +137,12 @@ impl Run {
         let options = Options {
             latency_max: scenario.latency_max,
             turn_max: scenario.turn_max,
+            sync_max: scenario.sync_max,
+            doubles_per_mille: scenario.doubles,
             master: scenario.master.clone(),
             checks: scenario.checks,
             planted: swarm.planted,
-            reproduce: Some(format!(
-                "SEED={} cargo test -p meros-sim --test seeds -- --exact a_hundred_seeds --nocapture",
-                swarm.seed
-            )),
+            reproduce: Some(reproduce(swarm.seed)),
             ..Options::new(swarm.seed)
         };
         let mut cluster = Cluster::new(options);
@@ -114,7 +150,7 @@ impl Run {
         cluster.tasks(move |_, random| mix.outcome(random));
         let agents = scenario.agents.iter().map(|resources| cluster.agent(AgentSpec::new(resources.clone()))).collect();
         let errands = scenario.frameworks.iter().enumerate();
-        let frameworks = errands.map(|(n, plan)| cluster.framework(&format!("errands-{n}"), Errands::new(plan.clone()))).collect();
+        let frameworks = errands.map(|(n, plan)| add(&mut cluster, n, plan.clone())).collect();
         Self { cluster, agents, frameworks, random: Random::for_purpose(swarm.seed, "faults of the swarm"), faults: 0 }
     }
 
@@ -143,16 +179,24 @@ impl Run {
             FaultKind::AgentIsCutOff => self.cluster.cut(agent, wait),
             FaultKind::FrameworkStreamBreaks => self.cluster.break_stream(framework),
             FaultKind::FrameworkIsCutOff => self.cluster.cut(framework, wait),
-            FaultKind::FrameworkDies if self.frameworks.len() > 1 => {
+            // One with a key would leave its tasks for a week.
+            FaultKind::FrameworkDies if self.frameworks.len() > 1 && !self.cluster.is_keyed(framework) => {
                 self.cluster.kill_framework(framework);
                 self.frameworks.retain(|other| other.index != framework.index);
             }
             FaultKind::FrameworkDies => {}
+            FaultKind::MasterCrashes => self.cluster.crash_master(),
+            FaultKind::AgentCrashes => self.cluster.crash_agent(agent),
+            FaultKind::FrameworkCrashes if self.cluster.is_keyed(framework) => self.cluster.crash_framework(framework),
+            FaultKind::FrameworkCrashes => {}
+            FaultKind::ShimDies => self.cluster.kill_shim(agent),
         }
     }
 
     /// Nothing breaks any more, and every command behaves.
     fn liveness(&mut self) -> Result<(), Failure> {
+        self.cluster.stop_crashing();
+        self.cluster.try_run_for(RESTARTED_WITHIN)?;
         self.cluster.tasks(|_, random| Outcome::exits(0, random.duration(Duration::ZERO, CALM_RUN_MAX)));
         for agent in self.agents.clone() {
             if !self.cluster.is_up(agent) {
@@ -165,7 +209,9 @@ impl Run {
         let frameworks = self.frameworks.clone();
         let late = self.cluster.now().after(ERRANDS_BOUND);
         // One that was away for longer than its failover timeout is removed, rightly.
-        let is_over = |cluster: &Cluster, it: Handle<Errands>| cluster[it].is_done() || cluster.finished(it).is_some();
+        let is_over = |cluster: &Cluster, it: Handle<Errands>| {
+            (cluster[it].is_done() && cluster.is_alive(it)) || cluster.finished(it).is_some()
+        };
         self.cluster.try_run_until(|cluster| frameworks.iter().all(|it| is_over(cluster, *it)) || cluster.now() > late)?;
         if let Some(unfinished) = frameworks.iter().find(|it| !is_over(&self.cluster, **it)) {
             let left = self.cluster[*unfinished].left();

@@ -29,9 +29,13 @@ pub(super) enum FaultKind {
     FrameworkStreamBreaks,
     FrameworkIsCutOff,
     FrameworkDies,
+    MasterCrashes,
+    AgentCrashes,
+    FrameworkCrashes,
+    ShimDies,
 }
 
-const FAULTS: [FaultKind; 7] = [
+const FAULTS: [FaultKind; 11] = [
     FaultKind::AgentDies,
     FaultKind::AgentReboots,
     FaultKind::AgentStreamBreaks,
@@ -39,6 +43,10 @@ const FAULTS: [FaultKind; 7] = [
     FaultKind::FrameworkStreamBreaks,
     FaultKind::FrameworkIsCutOff,
     FaultKind::FrameworkDies,
+    FaultKind::MasterCrashes,
+    FaultKind::AgentCrashes,
+    FaultKind::FrameworkCrashes,
+    FaultKind::ShimDies,
 ];
 
 /// A whole scenario.
@@ -49,6 +57,9 @@ pub(super) struct Scenario {
     pub(super) mix: Mix,
     pub(super) latency_max: Duration,
     pub(super) turn_max: Duration,
+    pub(super) sync_max: Duration,
+    /// How often, in a thousand, a message arrives twice.
+    pub(super) doubles: u64,
     pub(super) master: MasterConfig,
     /// How long the safety phase takes.
     pub(super) safety: Duration,
@@ -72,6 +83,8 @@ impl Scenario {
             mix: Mix::draw(random),
             latency_max: Duration::from_millis(latency_max_ms),
             turn_max: Duration::from_micros(*random.pick(&[1, 200, 20_000]).unwrap_or(&1)),
+            sync_max: Duration::from_millis(*random.pick(&[0, 5, 500]).unwrap_or(&5)),
+            doubles: if random.chance(300) { 20 } else { 0 },
             master: master(random),
             safety: (fault_every * FAULTS_MEAN).clamp(SAFETY_MIN, SAFETY_MAX),
             fault_every,

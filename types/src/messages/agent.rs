@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AgentId, AgentSecret, Attributes, ContainerId, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Resources, Role, SessionId,
-    TaskId, TaskSpec, TaskState, TaskUpdate, Term,
+    AgentId, AgentSecret, Attributes, BootId, ContainerId, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Resources, Role,
+    SessionId, TaskId, TaskSpec, TaskState, TaskUpdate, Term,
 };
 
 /// From an agent to the master.
@@ -36,6 +36,8 @@ pub struct Register {
     pub secret: AgentSecret,
     /// This life of the process.
     pub incarnation: Incarnation,
+    /// The boot of its machine. After another one, a launch that is absent here may have started all the same, and be over.
+    pub boot: BootId,
     /// The highest term that it has obeyed.
     pub term: Term,
     /// Where it runs.

@@ -42,8 +42,8 @@ pub enum Call {
     Kill(KillCall),
     /// The scheduler has this fact for good; its agent may forget it.
     Acknowledge(Acknowledge),
-    /// How are these tasks (all, when none is named)? Answered with one update each, but for those whose agent the master
-    /// waits for: it speaks of them when the agent is back, or was given up.
+    /// How are these tasks (all that the master knows as live, when none is named)? Answered with one update each, but for
+    /// unknown ones whose agent the master waits for: [`TaskQuery`] says what is known when. Whoever got no answer asks again.
     Reconcile(Vec<TaskQuery>),
     /// Ends the framework and every task of it.
     Teardown,
@@ -138,12 +138,26 @@ pub struct KillCall {
 }
 
 /// A task that its scheduler asks about.
+///
+/// A master that knows the task says its newest state. One that doesn't, since it is new or has forgotten the task, says what
+/// follows from the agent:
+///
+/// | the agent | the answer |
+/// |---|---|
+/// | has registered in this master's term | UNKNOWN, **with** the agent: it is here and doesn't have the task |
+/// | was admitted by an earlier master and is waited for | none: ask again |
+/// | is unreachable | UNREACHABLE, with the agent |
+/// | was declared gone | GONE, with the agent |
+/// | is not known, or not named | UNKNOWN, **without** an agent: nothing follows; ask again |
+///
+/// UNKNOWN with the agent is certain for ever: an agent shows all that it has when it registers, keeps what it has until the
+/// end is acknowledged, and gets no launch twice. So a launch of which its scheduler has heard STAGING at the most, which is the
+/// master's word alone, was DROPPED, and one of which it has heard more is GONE. Which of the two, the scheduler alone can tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskQuery {
     /// The task.
     pub task: TaskId,
-    /// Where it was launched, if the scheduler knows: then a master that has not heard of the task can tell whether it is
-    /// waiting for that agent, has lost it, or has it without the task.
+    /// Where it was launched, if the scheduler knows.
     pub agent: Option<AgentId>,
 }
 

@@ -106,6 +106,22 @@ fn a_refusal_ends_the_process_with_its_reason() {
     world.check(world.order(AgentOrder::Refused(Refusal { retry: false, message: "no".to_owned() })), &["exit: no"]);
 }
 
+#[test]
+fn a_refusal_that_may_pass_is_waited_out_longer_each_time() {
+    let mut world = World::began();
+    let mut waits = Vec::new();
+    for _ in 0..12 {
+        world.run(Event::Connected);
+        let refusal = Refusal { retry: true, message: "the master is starting".to_owned() };
+        world.check(world.order(AgentOrder::Refused(refusal)), &[]);
+        // That its stream ends then is no second failure.
+        world.check(disconnected(), &[]);
+        waits.push(world.agent.wakeup().unwrap().since(world.now.mono));
+        world.check_pass(seconds(11), &["connect"]);
+    }
+    assert!(waits[0] <= Duration::from_millis(100) && waits[11] > seconds(7), "{waits:?}");
+}
+
 /// Otherwise the agent would do nothing but beat.
 #[test]
 fn a_heartbeat_of_zero_is_not_taken_at_its_word() {

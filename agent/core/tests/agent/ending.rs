@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use meros_agent_core::{Effect, Event};
+use meros_agent_core::Event;
 use meros_types::TaskState::{Failed, Finished, Killed};
-use meros_types::{AgentReport, Exit, ExitRecord, Limitation, Reason, TaskState, TaskUpdate, Usage};
+use meros_types::{Exit, ExitRecord, Limitation, Reason, TaskState, TaskUpdate, Usage};
 
 use crate::harness::*;
 
@@ -16,16 +16,8 @@ fn outcome(record: Option<ExitRecord>, killed: bool) -> TaskUpdate {
     if killed {
         world.run(world.kills(1, None));
     }
-    let mut effects = Vec::new();
-    world.agent.handle(world.now, Event::ContainerEnded { container: world.container(1), record }, &mut effects);
-    world.agent.check();
-    match effects.pop() {
-        Some(Effect::Send(message)) => match message.report {
-            AgentReport::Fact(fact) => fact.update,
-            other => panic!("{other:?}"),
-        },
-        other => panic!("{other:?}"),
-    }
+    world.run(Event::ContainerEnded { container: world.container(1), record });
+    world.oracle.ends[&launch_id(1)].clone()
 }
 
 #[track_caller]
@@ -89,4 +81,71 @@ fn only_so_many_directories_are_kept_and_the_oldest_go_first() {
         assert_eq!(removed.len(), usize::from(n > 2), "{lines:?}");
         assert!(n <= 2 || *removed[0] == format!("remove {}", n - 2), "{lines:?}");
     }
+}
+
+fn exceeds_disk(world: &World) -> Event {
+    Event::DiskExceeded { container: world.container(1), limit: LIMIT, measured: LIMIT + 1 }
+}
+
+#[test]
+fn a_sandbox_that_is_too_large_ends_its_container() {
+    let mut world = World::with_task(spec("t", "cpus:1"));
+    world.check(exceeds_disk(&world), &["destroy 1", "t KILLING DISK_LIMIT #2"]);
+    world.check(exceeds_disk(&world), &[]);
+    world.check(world.ended(1, Exit::Signal(9)), &["t FAILED DISK_LIMIT #3"]);
+    let end = &world.oracle.ends[&launch_id(1)];
+    assert_eq!(end.message, "the files in its sandbox are larger than its limit of 64MiB (measured 67108865B)");
+    assert_eq!(end.limitation, Some(Limitation { resource: "disk".to_owned(), limit: LIMIT, measured: LIMIT + 1 }));
+    world.check(exceeds_disk(&world), &[]);
+}
+
+/// The two may cross.
+#[test]
+fn a_task_that_ended_before_its_disk_was_measured_has_ended_as_it_did() {
+    let mut world = World::with_task(spec("t", "cpus:1"));
+    world.run(exceeds_disk(&world));
+    world.check(world.ended(1, Exit::Code(0)), &["t FINISHED EXITED #3"]);
+}
+
+#[test]
+fn a_task_that_was_being_killed_anyway_was_killed_only_sooner() {
+    let mut world = World::with_task(spec("t", "cpus:1"));
+    world.run(world.kills(1, Some(60)));
+    world.check(exceeds_disk(&world), &["destroy 1"]);
+    world.check(world.ended(1, Exit::Signal(9)), &["t KILLED KILL_REQUESTED #3"]);
+}
+
+#[test]
+fn why_it_is_to_end_outlives_the_agent() {
+    let mut world = World::with_task(spec("t", "cpus:1"));
+    world.run(exceeds_disk(&world));
+    assert_eq!(world.crash_adopting(), ["destroy 1", "connect"]);
+    world.run(world.ended(1, Exit::Signal(9)));
+    world.run(Event::Connected);
+    assert_eq!(world.run_registered(), ["t KILLING DISK_LIMIT #2", "t FAILED DISK_LIMIT #1"]);
+}
+
+#[test]
+fn an_agent_that_ends_with_its_containers_tells_of_every_end() {
+    let mut world = World::with_task(spec("t", "cpus:1"));
+    world.run(world.launches(2, "u", "cpus:1"));
+    world.check(Event::DestroyAsked, &["terminate 1", "destroy 2", "destroy 1", "t KILLING KILL_REQUESTED #2"]);
+    world.check(world.launches(3, "v", "cpus:1"), &["v DROPPED AGENT_REFUSED #3"]);
+    world.check(world.ended(1, Exit::Signal(9)), &["t KILLED KILL_REQUESTED #4"]);
+    assert!(!world.agent.is_quiet());
+    let failure = meros_agent_core::StartFailure::Agent("given up".to_owned());
+    world.check(Event::ContainerFailed { container: world.container(2), failure }, &["u KILLED KILL_REQUESTED #5"]);
+    assert!(world.agent.is_quiet());
+}
+
+#[test]
+fn an_agent_is_not_quiet_while_an_end_waits_for_the_disk_or_the_master() {
+    let mut world = World::with_task(spec("t", "cpus:1"));
+    world.hold(Hold::Syncs);
+    world.run(world.ended(1, Exit::Code(0)));
+    assert!(!world.agent.is_quiet());
+    world.hold(Hold::Nothing);
+    assert!(world.agent.is_quiet());
+    world.run(Event::Disconnected { reason: String::new() });
+    assert!(!world.agent.is_quiet());
 }

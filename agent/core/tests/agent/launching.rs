@@ -98,8 +98,7 @@ fn with_too_many_facts_waiting_it_starts_nothing_and_connects_anew() {
     let mut world = World::began().registered();
     let refused = spec("t", "cpus:99");
     for n in 1..=FACTS_MAX as u64 {
-        let event = world.launches_at(n, 1, refused.clone());
-        world.agent.handle(world.now, event, &mut Vec::new());
+        world.run_unchecked(world.launches_at(n, 1, refused.clone()));
     }
     world.check(world.launches(FACTS_MAX as u64 + 1, "u", "cpus:1"), &["connect"]);
     world.run(Event::Connected);

@@ -4,9 +4,12 @@
 
 mod any_order;
 mod connecting;
+mod damaged;
 mod ending;
 mod facts;
 mod harness;
 mod killing;
 mod launching;
+mod recording;
+mod recovering;
 mod users;

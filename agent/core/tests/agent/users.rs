@@ -22,7 +22,7 @@ fn each_container_has_its_own_and_the_next_one_is_taken_in_turn() {
     let mut world = with_users(3, 0);
     world.check(world.launches(1, "t", "cpus:1"), &["start 1 t as 1000"]);
     world.check(world.launches(2, "u", "cpus:1"), &["start 2 u as 1001"]);
-    assert_eq!(ends(&mut world, 1), ["remove 1", "t FINISHED EXITED #2"]);
+    assert_eq!(ends(&mut world, 1), ["t FINISHED EXITED #2", "remove 1"]);
     world.check(world.launches(3, "v", "cpus:1"), &["start 3 v as 1002"]);
     world.check(world.launches(4, "w", "cpus:1"), &["start 4 w as 1000"]);
 }

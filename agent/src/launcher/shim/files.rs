@@ -46,9 +46,9 @@ impl Files {
         open_directory(&self.root, LOGS)
     }
 
-    /// Opens a file in it to append to.
-    pub(super) fn open_log(logs: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    /// Makes a segment in it. Not for appending: splice refuses such files, and nobody else writes to it.
+    pub(super) fn open_segment(logs: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
         openat(logs, name, flags, PRIVATE)
     }
 

@@ -10,8 +10,11 @@ mod supervise;
 mod task;
 mod tree;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -23,6 +26,7 @@ use super::report::{Failure, Report, Step};
 use super::request::Request;
 use super::sys::{self, TaskStack};
 use crate::runtime::Groups;
+use crate::runtime::paths::{RECORD, STATE};
 pub(crate) use files::whole_file;
 
 use files::Files;
@@ -69,7 +73,7 @@ pub(super) fn signals() -> SigSet {
 /// The whole life of a shim, whose process the caller has just forked and ends with the result as its exit code.
 pub(super) fn run(request: &[u8], report: &OwnedFd, inherited: &mut Inherited) -> i32 {
     let decoded = Request::decode(request).ok_or(Step::Request.failed(Errno::EINVAL));
-    let supervisor = decoded.and_then(|request| start(&request, inherited));
+    let supervisor = decoded.and_then(|request| start(&request, inherited).inspect_err(|_| withdraw(&request)));
     let message = supervisor.as_ref().map_or_else(|failure| Report::Failed(*failure), |_| Report::Started);
     // Nobody may be listening: the agent is gone then, and the task stays.
     let _ = write(report, &message.encode());
@@ -85,11 +89,20 @@ fn start(request: &Request<'_>, inherited: &mut Inherited) -> Result<Supervisor,
     let signals = become_supervisor(&inherited.null).map_err(|errno| Step::Supervisor.failed(errno))?;
     let groups = Groups::from_request(&request.groups);
     let files = Files::prepare(request)?;
-    let (outputs, writing_ends) = Outputs::open(&files, request.uid).map_err(|errno| Step::Output.failed(errno))?;
+    // Standard output was the launcher's lock. From here on this shim's own shows that it lives, and its record that it was there.
+    dup2_stdout(&inherited.null).map_err(|errno| Step::Supervisor.failed(errno))?;
+    let (outputs, writing_ends) = Outputs::open(&files, request.uid, request.log).map_err(|errno| Step::Output.failed(errno))?;
     let oom_event = groups.oom_event().map_err(|errno| Step::OutOfMemoryEvent.failed(errno))?;
     let task = TaskStart::new(request, &files, &groups, writing_ends, inherited.reset_oom_score)?;
     let task = task.spawn(&mut inherited.stack)?;
     Ok(Supervisor::new(task, groups, files, outputs, signals, oom_event))
+}
+
+/// Without a record no task was ever executed: that is what an agent is to find that was not told of the failure.
+fn withdraw(request: &Request<'_>) {
+    let directory = Path::new(OsStr::from_bytes(request.directory.to_bytes()));
+    // It may not have come to be. If it can't be removed, its container is taken for one whose shim was killed.
+    let _ = fs::remove_file(directory.join(STATE).join(RECORD));
 }
 
 fn become_supervisor(null: &OwnedFd) -> nix::Result<SignalFd> {
@@ -102,7 +115,6 @@ fn become_supervisor(null: &OwnedFd) -> nix::Result<SignalFd> {
     sys::set_disposition(Signal::SIGPIPE, SigHandler::SigIgn)?;
     // The socket to the agent and the agent's own output must not stay open because a task runs.
     dup2_stdin(null)?;
-    dup2_stdout(null)?;
     dup2_stderr(null)?;
     SignalFd::with_flags(&signals(), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }

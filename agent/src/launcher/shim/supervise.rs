@@ -4,12 +4,11 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::EventFd;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 use meros_agent_core::shim::{Effect, Event, Kill, Shim};
 use meros_types::{Now, Time, WallTime};
@@ -17,7 +16,7 @@ use meros_types::{Now, Time, WallTime};
 use super::files::Files;
 use super::output::Outputs;
 use super::{DESTROY_SIGNAL, TERMINATE_SIGNAL, tree};
-use crate::runtime::Groups;
+use crate::runtime::{Groups, OomEvent};
 
 /// The exit code of a shim that could not leave its record.
 const NO_RECORD_CODE: i32 = 2;
@@ -30,7 +29,7 @@ pub(super) struct Supervisor {
     files: Files,
     outputs: Outputs,
     signals: SignalFd,
-    oom_event: Option<EventFd>,
+    oom_event: Option<OomEvent>,
     /// Set by `Quit`.
     exit_code: Option<i32>,
     record_failed: bool,
@@ -52,7 +51,7 @@ impl Supervisor {
         files: Files,
         outputs: Outputs,
         signals: SignalFd,
-        oom_event: Option<EventFd>,
+        oom_event: Option<OomEvent>,
     ) -> Self {
         let machine = Shim::started(now());
         Self { machine, task, groups, files, outputs, signals, oom_event, exit_code: None, record_failed: false }
@@ -78,7 +77,7 @@ impl Supervisor {
     /// Waits for the kernel or for the machine's next wakeup. An error is an interruption: there is nothing to do then.
     fn wait(&self) -> Ready {
         let mut polled = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        polled.extend(self.oom_event.as_ref().map(|event| PollFd::new(event.as_fd(), PollFlags::POLLIN)));
+        polled.extend(self.oom_event.as_ref().map(OomEvent::poll_fd));
         let first_output = polled.len();
         let mut numbers = [0; 2];
         for (place, (number, pipe)) in self.outputs.pipes().enumerate() {
@@ -111,8 +110,7 @@ impl Supervisor {
         let mut events = Vec::new();
         let mut child_died = false;
         if ready.memory_ran_out {
-            // Read, so that it is not announced again. That it was read is all that counts.
-            let _ = self.oom_event.as_ref().map(EventFd::read);
+            self.oom_event.iter().for_each(OomEvent::clear);
             events.push(Event::MemoryRanOut);
         }
         if ready.signals {
@@ -169,10 +167,11 @@ impl Supervisor {
     }
 
     fn kill_tree(&self) {
-        match self.groups.kill() {
-            Ok(true) => {}
-            // No freezer here, or it failed: then the tree is found through its parents. The machine asks again until it is empty.
-            Ok(false) | Err(_) => tree::kill_descendants(),
+        let killed = self.groups.kill().unwrap_or(false);
+        // No groups here, or they failed; or the task has the agent's own user, which may move it to other groups. Then the tree is
+        // found through its parents. The machine asks again until it is empty.
+        if !killed || !geteuid().is_root() {
+            tree::kill_descendants();
         }
     }
 }

@@ -4,7 +4,7 @@ use meros_types::{SessionEnd, SessionEndKind, Time};
 
 use super::Host;
 use crate::context::End;
-use crate::limits::TEARDOWN_WAIT;
+use crate::limits::{TEARDOWN_WAIT, WAITING_MAX};
 use crate::{Effect, Scheduler, SessionError};
 
 /// The framework is being torn down; the scheduler hears nothing more.
@@ -19,7 +19,18 @@ pub(super) struct Closing {
 impl<S: Scheduler> Host<S> {
     /// Whether no callback may be made any more.
     pub(super) fn is_ending(&self) -> bool {
-        self.closing.is_some() || self.cx.wishes.end.is_some()
+        self.closing.is_some() || self.cx.wishes.end.is_some() || self.is_sealed_for_good()
+    }
+
+    /// What makes it impossible to go on.
+    pub(super) fn failure(&mut self) -> Option<SessionError> {
+        if self.outbox.answers() > WAITING_MAX {
+            self.cx.fail(SessionError::LimitExceeded { what: "answers waiting for its state to be stored", limit: WAITING_MAX });
+        }
+        match self.cx.wishes.end.take_if(|end| matches!(end, End::Fail(_))) {
+            Some(End::Fail(error)) => Some(error),
+            _ => None,
+        }
     }
 
     /// Begins the end that was asked for. Returns the result when there is nothing to wait for.
@@ -51,6 +62,11 @@ impl<S: Scheduler> Host<S> {
 
     /// The master says that the session is over.
     pub(super) fn on_ended(&mut self, end: SessionEnd, effects: &mut Vec<Effect>) {
+        if self.closing.is_some() && self.registered.is_some() && end.kind == SessionEndKind::Removed {
+            // Its next process registers as a new framework, and has what the scheduler saved itself. Whoever was never
+            // registered here may have asked the master of another cluster, and must not forget anything for that.
+            self.forget_framework(effects);
+        }
         // A framework that the master doesn't know, or knows no more, is as torn down as can be.
         let as_asked = self.closing.is_some() && end.kind != SessionEndKind::Fenced;
         let result = if as_asked { Ok(()) } else { Err(SessionError::Ended { kind: end.kind, message: end.message }) };

@@ -2,9 +2,11 @@
 //! Absent: anything that could make two runs of the same events differ.
 //!
 //! `handle` takes one event and makes the callbacks that it calls for; `flush`, once per batch, gathers all that the
-//! callbacks decided into one message: demand, accepts, declines, kills and acknowledgements leave together.
+//! callbacks decided into one message: demand, accepts, declines, kills and acknowledgements leave together, as soon as what
+//! they rest on is stored.
 
 mod answer;
+mod commit;
 mod end;
 mod receive;
 
@@ -13,13 +15,14 @@ use std::time::Duration;
 use meros_types::{
     Call, Demand, DemandCall, FAILOVER_TIMEOUT_DEFAULT, FromFramework, Now, Role, SHAPES_MAX, Subscribe, SubscribeMode,
 };
-use meros_types::{TaskId, TaskQuery, TaskUpdate, Time};
+use meros_types::{OfferId, TaskId, TaskQuery, TaskUpdate, Time};
 
 use crate::doubts::Doubts;
 use crate::limits::EPHEMERAL_TIMEOUT;
 use crate::link::{Link, Step};
 use crate::outbox::Outbox;
-use crate::{Context, Disconnection, Effect, Event, Offer, Scheduler, SessionError, Task};
+use crate::{Context, Disconnection, Effect, Event, Offer, Saved, SavedFramework, Scheduler, SessionError, StateChange, Task};
+use commit::Sealed;
 use end::Closing;
 
 /// Who a scheduler says that it is.
@@ -67,9 +70,17 @@ pub struct Host<S> {
     called: bool,
     /// Launches that were refused here, to be told when the callback has returned.
     refused: Vec<TaskUpdate>,
+    /// The newest offer of this session that the scheduler was lent.
+    newest_offer: Option<OfferId>,
     /// The offers of one callback; kept for its capacity.
     lent: Vec<Offer>,
     closing: Option<Closing>,
+    /// Who this is, as the store has it or soon will.
+    known: Option<SavedFramework>,
+    /// What is to be stored besides tasks and values.
+    changes: Vec<StateChange>,
+    sealed: Option<Sealed>,
+    commits: u64,
 }
 
 impl<S: Scheduler> Host<S> {
@@ -88,10 +99,37 @@ impl<S: Scheduler> Host<S> {
             registered: None,
             called: false,
             refused: Vec::new(),
+            newest_offer: None,
             lent: Vec::new(),
             closing: None,
+            known: None,
+            changes: Vec::new(),
+            sealed: None,
+            commits: 0,
             identity,
         }
+    }
+
+    /// The same for a process that may follow another: with all that its store holds. A framework with a key takes over where
+    /// the other was: the tasks are live from the start, and what was heard of them is not told again. Without a key nobody
+    /// can come back, so that the state of the other begins anew: all of it is forgotten with the first transaction.
+    ///
+    /// # Errors
+    /// [`SessionError::ForeignState`] when the state is of a framework with another key, or with none.
+    pub fn recovered(identity: Identity, seed: u64, scheduler: S, saved: Saved) -> Result<Self, SessionError> {
+        if let Some(framework) = &saved.framework
+            && framework.key != identity.key
+        {
+            return Err(SessionError::ForeignState { stored: framework.key.clone(), given: identity.key });
+        }
+        let mut host = Self::new(identity, seed, scheduler);
+        if host.identity.key.is_some() {
+            host.known = saved.framework.clone();
+            host.cx.recover(saved);
+        } else {
+            host.changes = commit::forget_all(saved);
+        }
+        Ok(host)
     }
 
     /// The user's scheduler.
@@ -126,29 +164,32 @@ impl<S: Scheduler> Host<S> {
             }
             Event::Received(message) => self.on_received(message, effects),
             Event::Called(calling) => self.call(calling),
+            Event::Committed { seq } => self.on_committed(seq, effects),
+            Event::CommitFailed { reason } => self.finish(Err(SessionError::NotSaved(reason)), effects),
             Event::TimePassed => self.on_time(effects),
         }
         self.tell_refused();
     }
 
-    /// Sends what the batch came to, and ends when the scheduler wants to.
+    /// Ends the batch: what it changed is stored, and then what it came to is sent. When there is nothing to store it is sent
+    /// at once; while an earlier batch is being stored it waits for its own turn.
     pub fn flush(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.link.is_over() {
             return;
         }
         self.cx.now = now;
-        let session = self.link.session();
-        if session.is_some() && self.closing.is_none() {
+        self.keep_promises();
+        if let Some(error) = self.failure() {
+            return self.finish(Err(error), effects);
+        }
+        if self.sealed.is_some() {
+            return self.keep_alive(effects);
+        }
+        if self.link.session().is_some() && self.closing.is_none() {
             self.gather();
         }
         let finished = self.cx.wishes.end.take().and_then(|end| self.begin_end(end));
-        if let Some(session) = session {
-            self.outbox.heartbeat = self.link.heartbeat_is_due(now.mono);
-            self.send_all(session, effects);
-        }
-        if let Some(result) = finished {
-            self.finish(result, effects);
-        }
+        self.seal(finished, effects);
     }
 
     /// When [`Event::TimePassed`] is wanted next; never again when the session is over.
@@ -164,7 +205,8 @@ impl<S: Scheduler> Host<S> {
         }
         consider(self.cx.timers.first());
         consider(self.cx.held.wakeup());
-        if self.link.session().is_some() {
+        // What is said of these waits for the batch that is being stored.
+        if self.link.session().is_some() && self.sealed.is_none() {
             consider(self.cx.tasks.wakeup());
             consider(self.doubts.wakeup());
         }
@@ -180,7 +222,7 @@ impl<S: Scheduler> Host<S> {
         self.cx.check();
         self.doubts.check(|task| self.cx.task(task).is_some());
         assert_eq!(self.cx.session.map(|session| session.id), self.link.session(), "the scheduler sees the open session");
-        assert!(self.outbox.is_empty(), "a flush leaves nothing unsaid");
+        self.check_sealed();
         assert!(self.refused.is_empty() && self.lent.is_empty(), "nothing is left of a callback");
     }
 
@@ -195,7 +237,7 @@ impl<S: Scheduler> Host<S> {
         let keyed = self.identity.key.is_some();
         let failover_timeout = if keyed { FAILOVER_TIMEOUT_DEFAULT } else { EPHEMERAL_TIMEOUT };
         let subscribe = Subscribe {
-            framework: self.registered.map(|session| session.framework),
+            framework: self.known.as_ref().map(|framework| framework.id),
             name: self.identity.name.clone(),
             key: self.identity.key.clone(),
             roles: self.identity.roles.clone(),
@@ -216,7 +258,8 @@ impl<S: Scheduler> Host<S> {
         self.cx.session = None;
         self.doubts.restart(Default::default(), self.cx.now.mono);
         let held = self.cx.held.clear();
-        for task in self.outbox.clear() {
+        let sealed = self.sealed.as_mut().map(|sealed| sealed.outbox.clear());
+        for task in sealed.into_iter().flatten().chain(self.outbox.clear()) {
             self.report_never_sent(task);
         }
         if !held.is_empty() {
@@ -290,13 +333,5 @@ impl<S: Scheduler> Host<S> {
             }
             entry.told = Some(demand);
         }
-    }
-
-    fn send_all(&mut self, session: meros_types::SessionId, effects: &mut Vec<Effect>) {
-        let messages = self.outbox.pack(session);
-        if !messages.is_empty() {
-            self.link.sent(self.cx.now.mono);
-        }
-        effects.extend(messages.into_iter().map(Effect::Send));
     }
 }

@@ -3,7 +3,9 @@
 use meros_types::{Acknowledge, FrameworkEvent, Reason, RefusedCall, SessionId, Subscribed, TaskState, TaskUpdate, ToFramework};
 
 use super::Host;
-use crate::{Effect, Offer, Scheduler, Session, SessionKind, Task};
+use crate::context::FactTold;
+use crate::deferred::Heard;
+use crate::{Effect, Offer, Scheduler, Session, SessionKind};
 
 impl<S: Scheduler> Host<S> {
     pub(super) fn on_received(&mut self, message: ToFramework, effects: &mut Vec<Effect>) {
@@ -42,13 +44,14 @@ impl<S: Scheduler> Host<S> {
         }
         let kind = match self.registered {
             Some(_) => SessionKind::Resumed,
-            None if subscribed.epoch.0 > 1 => SessionKind::TakenOver,
+            None if subscribed.epoch.0 > 1 || self.known.is_some() => SessionKind::TakenOver,
             None => SessionKind::New,
         };
         let session = Session { framework: subscribed.framework, epoch: subscribed.epoch, id, kind };
         tracing::info!(framework = %session.framework, session = %id, ?kind, "registered with the master");
         self.registered = Some(session);
         self.cx.session = Some(session);
+        self.remember(session);
         if self.closing.is_some() {
             self.outbox.teardown = true;
             return;
@@ -59,6 +62,7 @@ impl<S: Scheduler> Host<S> {
     /// Nothing that was said in an earlier session counts in this one: it is all said again.
     fn begin_session(&mut self, session: Session) {
         let now = self.cx.now.mono;
+        self.newest_offer = None;
         for demand in &mut self.demands {
             demand.told = None;
         }
@@ -68,8 +72,15 @@ impl<S: Scheduler> Host<S> {
         self.call(|scheduler, cx| scheduler.registered(&session, cx));
     }
 
-    fn on_offers(&mut self, offers: Vec<meros_types::Offer>) {
+    fn on_offers(&mut self, mut offers: Vec<meros_types::Offer>) {
         if self.is_ending() {
+            return;
+        }
+        // Their ids rise within a session. What comes a second time was answered, or is held.
+        let newest = self.newest_offer;
+        offers.retain(|offer| newest.is_none_or(|newest| offer.id > newest));
+        self.newest_offer = offers.iter().map(|offer| offer.id).max().max(newest);
+        if offers.is_empty() {
             return;
         }
         if !self.doubts.is_empty() {
@@ -89,6 +100,9 @@ impl<S: Scheduler> Host<S> {
         if self.is_ending() {
             return; // Not heard, hence not acknowledged: it comes again to whoever follows.
         }
+        if update.fact.is_some_and(|fact| self.cx.deferred.holds_fact(&update.task, fact)) {
+            return; // It is with the scheduler still.
+        }
         if let Some(agent) = update.agent.filter(|_| shows_registration(&update)) {
             self.doubts.agent_is_registered(agent);
         }
@@ -98,34 +112,48 @@ impl<S: Scheduler> Host<S> {
         if update.state != TaskState::Unknown {
             self.doubts.settle(&update.task);
         }
-        if self.cx.tasks.take_in(&update) {
-            self.call(|scheduler, cx| scheduler.update(&update, cx));
-        }
-        match (update.fact, update.agent, update.launch) {
-            (None, ..) => {}
-            (Some(fact), Some(agent), Some(launch)) => self.outbox.acknowledgements.push(Acknowledge { agent, launch, fact }),
-            _ => tracing::warn!(task = %update.task, "a fact without agent or launch can't be acknowledged"),
-        }
+        self.tell(&update);
     }
 
-    /// The master doesn't know the task: either that proves that it never started, or it is asked again later.
+    /// Tells the scheduler what is news to it. A fact is acknowledged then, unless the scheduler will do that itself.
+    fn tell(&mut self, update: &TaskUpdate) {
+        let acknowledge = acknowledgement(update);
+        let before = self.cx.tasks.saved(&update.task);
+        if !self.cx.tasks.take_in(update) {
+            return self.outbox.acknowledgements.extend(acknowledge);
+        }
+        self.cx.fact = acknowledge.as_ref().map(|_| FactTold::Open);
+        self.call(|scheduler, cx| scheduler.update(update, cx));
+        let promise = match self.cx.fact.take() {
+            Some(FactTold::Promised(promise)) => Some(promise),
+            Some(FactTold::Open) | None => None,
+        };
+        if promise.is_none() && !self.cx.deferred.holds(&update.task) {
+            return self.outbox.acknowledgements.extend(acknowledge);
+        }
+        let after = self.cx.tasks.saved(&update.task);
+        self.cx.deferred.push(update.task.clone(), before, Heard { promise, acknowledge, after });
+    }
+
+    /// The master doesn't know the task: either that proves that it is over, or it is asked again later.
     fn resolve_unknown(&mut self, update: TaskUpdate) -> TaskUpdate {
-        let Some(task) = self.cx.task(&update.task) else { return update };
-        if update.launch.is_some() || !self.never_started(task) {
-            self.doubts.unknown(update.task.clone(), self.cx.now.mono);
-            return update;
-        }
+        let Some((task, known)) = self.cx.task(&update.task).map(|task| (task, update.launch)) else { return update };
+        let (state, message) = match known {
+            None if self.link.session().is_some_and(|session| task.is_unconfirmed_since(session.term)) => {
+                (TaskState::Dropped, "the launch was lost with a connection; it never reached the master, and never will")
+            }
+            None if task.agent().is_some_and(|agent| self.doubts.has_registered(agent)) => {
+                (TaskState::Gone, "its agent is registered and doesn't have it: it was lost with a connection or a machine")
+            }
+            _ => {
+                self.doubts.unknown(update.task.clone(), self.cx.now.mono);
+                return update;
+            }
+        };
         let agent = task.agent();
-        let message = "the launch was lost with a connection; the master doesn't know it, so that it never started and never will";
-        let mut dropped = self.view(update.task, TaskState::Dropped, Reason::LaunchLost, message);
-        dropped.agent = agent;
-        dropped
-    }
-
-    /// Whether a master that doesn't know this task proves that it never started. The crate's documentation says why.
-    fn never_started(&self, task: &Task) -> bool {
-        let same_term = self.link.session().is_some_and(|session| task.is_unconfirmed_since(session.term));
-        same_term || (task.is_unconfirmed() && task.agent().is_some_and(|agent| self.doubts.has_registered(agent)))
+        let mut over = self.view(update.task, state, Reason::LaunchLost, message);
+        over.agent = agent;
+        over
     }
 
     /// A call was refused. If it was an accept, its tasks are unknown to the master: asking says which they are.
@@ -137,8 +165,24 @@ impl<S: Scheduler> Host<S> {
     }
 }
 
-/// Whether the master can say this only of a task whose agent has registered in its term: masters keep no tasks.
+/// The acknowledgement that a fact asks for.
+fn acknowledgement(update: &TaskUpdate) -> Option<Acknowledge> {
+    let fact = update.fact?;
+    let (Some(agent), Some(launch)) = (update.agent, update.launch) else {
+        tracing::warn!(task = %update.task, "a fact without agent or launch can't be acknowledged");
+        return None;
+    };
+    Some(Acknowledge { agent, launch, fact })
+}
+
+/// Whether the master can say this only of a task whose agent has registered in its term: masters keep no tasks, and asked about
+/// one that its agent doesn't have, they name that agent.
 fn shows_registration(update: &TaskUpdate) -> bool {
-    use TaskState::{Killing, Running, Staging, Starting};
-    update.fact.is_some() || matches!(update.state, Staging | Starting | Running | Killing)
+    use TaskState::{Killing, Running, Staging, Starting, Unknown};
+    match update.state {
+        Staging | Starting | Running | Killing => true,
+        // The master may also have forgotten an agent that was lost, with a launch that it knew.
+        Unknown => update.launch.is_none() && update.reason == Reason::Reconciliation,
+        _ => update.fact.is_some(),
+    }
 }

@@ -1,10 +1,14 @@
 //! A scheduler that writes down what it hears and does what the test says, and a master's side to talk to it.
 //! After every step the host checks itself, and what it sent is compared whole, so that nothing unexpected stays unseen.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use meros_session::{Context, Disconnection, Effect, Event, Host, Identity, Offer, Scheduler, Session, TimerId};
+use meros_session::{
+    Ack, Context, Disconnection, Effect, Event, Host, Identity, Offer, Saved, Scheduler, Session, SessionError, StateChange,
+    TimerId,
+};
 use meros_types::*;
 
 type OnOffers = Box<dyn FnMut(&mut [Offer], &mut Context) + Send>;
@@ -18,6 +22,11 @@ pub(crate) struct Script {
     pub(crate) on_offers: Option<OnOffers>,
     /// Ends when it hears the next update.
     pub(crate) stops: bool,
+    /// Whether it puts off acknowledging what it hears, and what it has put off.
+    pub(crate) defers: bool,
+    /// Whether it puts that off and does it at once all the same.
+    pub(crate) keeps: bool,
+    pub(crate) acks: VecDeque<Ack>,
 }
 
 impl Scheduler for Script {
@@ -33,6 +42,14 @@ impl Scheduler for Script {
         self.heard.push(format!("{} {} {}", update.task, update.state, update.reason));
         if self.stops {
             cx.stop();
+        }
+        if self.defers {
+            self.acks.extend(cx.defer_ack());
+        }
+        if self.keeps {
+            let ack = cx.defer_ack().unwrap();
+            assert_eq!(cx.defer_ack(), None);
+            cx.acknowledge(ack);
         }
     }
 
@@ -58,6 +75,12 @@ pub(crate) struct Desk {
     pub(crate) host: Host<Script>,
     pub(crate) now: Now,
     pub(crate) session: SessionId,
+    /// What is stored.
+    pub(crate) saved: Saved,
+    /// Whether the test answers transactions itself; they are stored at once otherwise.
+    pub(crate) holds_commits: bool,
+    /// How many offers were made only to be launched on: their ids are the first.
+    launched: u64,
 }
 
 pub(crate) const FRAMEWORK: FrameworkId = FrameworkId::from_bytes([7; 16]);
@@ -65,8 +88,21 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
 
 impl Desk {
     pub(crate) fn new(identity: Identity) -> Self {
+        Self::recovered(identity, Saved::default()).unwrap()
+    }
+
+    /// A desk whose scheduler finds this in its store.
+    pub(crate) fn recovered(identity: Identity, saved: Saved) -> Result<Self, SessionError> {
+        let host = Host::recovered(identity, 1, Script::default(), saved.clone())?;
         let session = SessionId { term: Term(1), n: 0 };
-        Self { host: Host::new(identity, 1, Script::default()), now: Now::default(), session }
+        Ok(Self { host, now: Now::default(), session, saved, holds_commits: false, launched: 0 })
+    }
+
+    /// The process dies, and another one of the same framework begins with what is stored.
+    pub(crate) fn restart(self) -> Self {
+        let mut next = Self::recovered(keyed(), self.saved).unwrap();
+        next.session = self.session;
+        next
     }
 
     /// A desk whose scheduler is registered and wants nothing.
@@ -90,7 +126,35 @@ impl Desk {
         }
         self.host.flush(self.now, &mut effects);
         self.host.check();
+        if !self.holds_commits {
+            self.store(&mut effects);
+        }
         effects
+    }
+
+    /// Stores what is asked for, and takes it out of `effects`.
+    fn store(&mut self, effects: &mut Vec<Effect>) {
+        while let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Commit { .. })) {
+            let Effect::Commit { seq, changes } = effects.remove(at) else { unreachable!() };
+            self.saved.apply(changes);
+            self.host.handle(self.now, Event::Committed { seq }, effects);
+            self.host.flush(self.now, effects);
+            self.host.check();
+        }
+    }
+
+    /// The transaction in `effects`, when there is nothing else.
+    pub(crate) fn commit_of(mut effects: Vec<Effect>) -> (u64, Vec<StateChange>) {
+        match effects.pop() {
+            Some(Effect::Commit { seq, changes }) if effects.is_empty() => (seq, changes),
+            other => panic!("{other:?} after {effects:?}"),
+        }
+    }
+
+    /// Stores a transaction that the test has held back: what that leads to.
+    pub(crate) fn committed(&mut self, (seq, changes): (u64, Vec<StateChange>)) -> Vec<Effect> {
+        self.saved.apply(changes);
+        self.event(Event::Committed { seq })
     }
 
     /// Lets the first connection, or the next one after a failure, come up.
@@ -176,11 +240,17 @@ impl Desk {
         let task = task(id);
         let launch = move |offers: &mut [Offer]| offers[0].launch(task.clone()).unwrap();
         self.call(move |script, _| script.on_offers = Some(Box::new(move |offers, _| launch(offers))));
-        let calls = self.receive(FrameworkEvent::Offers(vec![offer(99)]));
+        self.launched += 1;
+        let calls = self.receive(FrameworkEvent::Offers(vec![offer(self.launched)]));
         assert!(matches!(&calls[..], [Call::Accept(_)]), "{calls:?}");
         self.call(|script, _| script.on_offers = None);
         self.heard();
     }
+}
+
+/// A framework that outlives its process.
+pub(crate) fn keyed() -> Identity {
+    Identity { key: Some("k".into()), ..Identity::new("test") }
 }
 
 pub(crate) fn agent() -> AgentId {

@@ -77,11 +77,11 @@ fn acknowledgements_leave_with_what_the_update_led_to() {
     desk.launch("a");
     let events = vec![
         desk.received(fact("a", 1, Running, 1, 1)),
-        desk.received(FrameworkEvent::Offers(vec![offer(1)])),
+        desk.received(FrameworkEvent::Offers(vec![offer(2)])),
         desk.received(fact("a", 1, Finished, 1, 2)),
     ];
     let effects = desk.batch(events);
-    assert_eq!(desk.calls_of(effects), [decline(&[1], FILTER_DEFAULT), acknowledged(1, 1, 1), acknowledged(1, 1, 2)]);
+    assert_eq!(desk.calls_of(effects), [decline(&[2], FILTER_DEFAULT), acknowledged(1, 1, 1), acknowledged(1, 1, 2)]);
 }
 
 /// A scheduler that has taken over from another process.

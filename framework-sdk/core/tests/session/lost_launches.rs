@@ -29,6 +29,17 @@ fn a_launch_unknown_to_the_same_master_is_dropped() {
     assert_eq!(desk.wait(Duration::from_secs(100)), []);
 }
 
+/// That its agent is unreachable is said of any task on it, also of one that the master has never heard of.
+#[test]
+fn a_launch_that_was_lost_with_its_agent_away_is_dropped_as_well() {
+    let mut desk = Desk::registered();
+    desk.launch("a");
+    desk.reconnect();
+    desk.receive(view("a", Unreachable));
+    desk.receive(view("a", Unknown));
+    assert_eq!(desk.heard()[1..], ["a UNREACHABLE RECONCILIATION", "a DROPPED LAUNCH_LOST"]);
+}
+
 /// A scheduler with task `a`, and a master of a later term that doesn't know it.
 fn unknown_to_a_new_master() -> Desk {
     let mut desk = Desk::registered();
@@ -54,19 +65,19 @@ fn a_launch_unknown_to_a_new_master_may_yet_turn_up() {
 }
 
 #[test]
-fn a_launch_unknown_to_a_new_master_that_has_the_agent_is_dropped() {
+fn a_launch_unknown_to_a_new_master_that_has_the_agent_is_gone() {
     let mut desk = unknown_to_a_new_master();
     desk.receive(FrameworkEvent::Offers(vec![offer(1)]));
     desk.heard();
     let effects = desk.wait(Duration::from_secs(1));
     assert_eq!(desk.calls_of(effects), [reconcile(&["a"])]);
     desk.receive(view("a", Unknown));
-    assert_eq!(desk.heard(), ["a DROPPED LAUNCH_LOST"]);
+    assert_eq!(desk.heard(), ["a GONE LAUNCH_LOST"]);
 }
 
 #[test]
 fn a_word_about_another_task_of_the_agent_is_proof_as_well() {
-    for (state, dropped) in [(Running, true), (Unreachable, false)] {
+    for (state, gone) in [(Running, true), (Unreachable, false)] {
         let mut desk = Desk::registered();
         desk.launch("a");
         desk.launch("b");
@@ -77,13 +88,13 @@ fn a_word_about_another_task_of_the_agent_is_proof_as_well() {
         desk.receive(FrameworkEvent::Update(about_b));
         desk.heard();
         desk.receive(view("a", Unknown));
-        let heard = if dropped { "a DROPPED LAUNCH_LOST" } else { "a UNKNOWN RECONCILIATION" };
+        let heard = if gone { "a GONE LAUNCH_LOST" } else { "a UNKNOWN RECONCILIATION" };
         assert_eq!(desk.heard(), [heard], "{state}");
     }
 }
 
 #[test]
-fn a_task_that_was_confirmed_is_never_concluded_to_be_dropped() {
+fn a_task_that_ran_on_an_agent_that_has_it_no_more_is_gone() {
     let mut desk = Desk::registered();
     desk.launch("a");
     desk.receive(fact("a", 1, Running, 1, 1));
@@ -92,8 +103,8 @@ fn a_task_that_was_confirmed_is_never_concluded_to_be_dropped() {
     desk.receive(FrameworkEvent::Offers(vec![offer(1)]));
     desk.heard();
     desk.receive(view("a", Unknown));
-    assert_eq!(desk.heard(), ["a UNKNOWN RECONCILIATION"]);
-    assert_eq!(desk.host.context().task_count(), 1);
+    assert_eq!(desk.heard(), ["a GONE LAUNCH_LOST"]);
+    assert_eq!(desk.host.context().task_count(), 0);
 }
 
 #[test]

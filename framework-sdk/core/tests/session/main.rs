@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says by a panic that it failed, and by its name what it shows")]
 
+mod any_order;
+mod counting;
+mod deferring;
 mod desk;
 mod ending;
 mod facts;
@@ -11,5 +14,8 @@ mod limits;
 mod lost_launches;
 mod offers;
 mod reconnecting;
+mod restarting;
+mod saving;
+mod storing;
 mod subscribing;
 mod timers;

@@ -163,3 +163,16 @@ fn ids_are_new_and_made_of_name_and_epoch() {
     desk.lose();
     assert_eq!(early(&mut desk), "my_batch-4-3");
 }
+
+#[test]
+fn an_offer_that_arrives_twice_is_lent_once() {
+    let mut desk = Desk::registered();
+    let both = || FrameworkEvent::Offers(vec![offer(1), offer(2)]);
+    assert_eq!(desk.receive(both()), [decline(&[1, 2], FILTER_DEFAULT)]);
+    assert_eq!(desk.receive(both()), []);
+    assert_eq!(desk.receive(FrameworkEvent::Offers(vec![offer(2), offer(3)])), [decline(&[3], FILTER_DEFAULT)]);
+    // Another master counts anew.
+    desk.session = SessionId { term: Term(2), n: 0 };
+    desk.reconnect();
+    assert_eq!(desk.receive(both()), [decline(&[1, 2], FILTER_DEFAULT)]);
+}

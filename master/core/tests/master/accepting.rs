@@ -14,7 +14,10 @@ fn with_offer() -> World {
 fn tasks_go_to_the_agent_in_order_and_the_rest_is_free() {
     let mut world = with_offer();
     let calls = [accept(&[1], &[("t", "cpus:1;mem:1GiB"), ("u", "cpus:2;mem:1GiB")])];
-    world.check(says("f", calls), &["a launch 1.1 t cpus:1;mem:1GiB", "a launch 1.2 u cpus:2;mem:1GiB"]);
+    world.check(
+        says("f", calls),
+        &["f t STAGING ACCEPTED", "a launch 1.1 t cpus:1;mem:1GiB", "f u STAGING ACCEPTED", "a launch 1.2 u cpus:2;mem:1GiB"],
+    );
     let state = world.agent_state("a");
     assert_eq!((state.used, state.free), (resources("cpus:3;mem:2GiB"), resources("cpus:1;mem:6GiB")));
 }
@@ -23,7 +26,7 @@ fn tasks_go_to_the_agent_in_order_and_the_rest_is_free() {
 fn a_task_that_asks_for_too_much_is_an_error_and_the_next_one_runs() {
     let mut world = with_offer();
     let calls = [accept(&[1], &[("t", "cpus:5"), ("u", "cpus:4")])];
-    world.check(says("f", calls), &["f t ERROR EXCEEDS_OFFER", "a launch 1.1 u cpus:4"]);
+    world.check(says("f", calls), &["f t ERROR EXCEEDS_OFFER", "f u STAGING ACCEPTED", "a launch 1.1 u cpus:4"]);
 }
 
 #[test]
@@ -49,7 +52,10 @@ fn an_offer_that_is_no_more_drops_the_task() {
     let mut world = with_offer().after(subscribes("g").then([demand(1, meros_types::Demand::anything())]));
     world.run(registers("b"));
     world.check(accepts(&[2]), &[INVALID]);
-    world.check(says("g", [accept(&[2], &[("t", "cpus:1")])]), &["b launch 1.1 t cpus:1", "f offers 3@b(cpus:3;mem:8GiB)"]);
+    world.check(
+        says("g", [accept(&[2], &[("t", "cpus:1")])]),
+        &["g t STAGING ACCEPTED", "b launch 1.1 t cpus:1", "f offers 3@b(cpus:3;mem:8GiB)"],
+    );
     with_offer().after(says("f", [decline(&[1], 60)])).check(accepts(&[1]), &[INVALID]);
     with_offer().after(passes(30)).check(accepts(&[1]), &[INVALID]);
     with_offer().after(says("f", [accept(&[1], &[("u", "cpus:1")])])).check(accepts(&[1]), &[INVALID]);
@@ -71,7 +77,7 @@ fn a_bad_offer_drops_the_group_and_gives_back_its_good_ones() {
 fn an_offer_of_a_refused_group_is_not_accepted_by_a_later_one() {
     let mut world = with_offer().with_agent("b", "cpus:4");
     let groups = [group(&[1], &[("s", "cpus:1")]), group(&[1, 2], &[("t", "cpus:1")]), group(&[2], &[("u", "cpus:1")])];
-    let lines = ["a launch 1.1 s cpus:1", "f t DROPPED INVALID_OFFER", "f u DROPPED INVALID_OFFER"];
+    let lines = ["f s STAGING ACCEPTED", "a launch 1.1 s cpus:1", "f t DROPPED INVALID_OFFER", "f u DROPPED INVALID_OFFER"];
     world.check(says("f", [accept_groups(groups, false)]), &lines);
 }
 
@@ -89,7 +95,7 @@ fn two_offers_of_one_agent_are_used_together() {
     let mut world = World::new().with_agent("a", "cpus:4").with_framework("f");
     world.run(says("f", [demand(1, copies("cpus:1", 2))]));
     world.run(says("f", [demand(2, copies("cpus:1", 4))]));
-    world.check(says("f", [accept(&[1, 2], &[("t", "cpus:3")])]), &["a launch 1.1 t cpus:3"]);
+    world.check(says("f", [accept(&[1, 2], &[("t", "cpus:3")])]), &["f t STAGING ACCEPTED", "a launch 1.1 t cpus:3"]);
 }
 
 #[test]
@@ -97,14 +103,17 @@ fn a_task_id_in_use_is_refused_and_the_task_that_has_it_runs_on() {
     let mut world = with_offer().after(says("f", [accept(&[1], &[("t", "cpus:1")])]));
     world.run(passes(5));
     let refused = "f ACCEPT refused: task id t is in use, or was; take another";
-    world.check(says("f", [accept(&[2], &[("t", "cpus:1"), ("u", "cpus:1")])]), &[refused, "a launch 1.2 u cpus:1"]);
+    world.check(
+        says("f", [accept(&[2], &[("t", "cpus:1"), ("u", "cpus:1")])]),
+        &[refused, "f u STAGING ACCEPTED", "a launch 1.2 u cpus:1"],
+    );
     world.check(says("f", [reconcile(&["t"])]), &["f t STAGING ACCEPTED"]);
     world.run(states("a", "f", "t", (1, 1), TaskState::Finished, 1));
     world.run(passes(5));
     // Also when it is over, and twice in one accept.
     world.check(
         says("f", [accept(&[3], &[("t", "cpus:1"), ("v", "cpus:1"), ("v", "cpus:1")])]),
-        &[refused, "a launch 1.3 v cpus:1", "f ACCEPT refused: task id v is in use, or was; take another"],
+        &[refused, "f v STAGING ACCEPTED", "a launch 1.3 v cpus:1", "f ACCEPT refused: task id v is in use, or was; take another"],
     );
 }
 
@@ -114,7 +123,10 @@ fn an_operation_that_is_not_built_refuses_its_group_only() {
     let mut first = group(&[1], &[("t", "cpus:1")]);
     first.operations.push(Operation::Unimplemented("RESERVE".to_owned()));
     let groups = [first, group(&[2], &[("u", "cpus:1")])];
-    world.check(says("f", [accept_groups(groups, false)]), &["f t DROPPED UNIMPLEMENTED", "b launch 1.1 u cpus:1"]);
+    world.check(
+        says("f", [accept_groups(groups, false)]),
+        &["f t DROPPED UNIMPLEMENTED", "f u STAGING ACCEPTED", "b launch 1.1 u cpus:1"],
+    );
 }
 
 #[test]
@@ -129,7 +141,7 @@ fn all_or_nothing_is_nothing_when_a_part_is_refused() {
 fn a_launch_carries_the_epoch_of_its_scheduler() {
     let mut world = with_offer().after(subscribes("g").of("f").then([demand(1, meros_types::Demand::anything())]));
     assert_eq!(world.epoch("g").0, 2);
-    world.check(says("g", [accept(&[2], &[("t", "cpus:1")])]), &["a launch 1.1 t cpus:1"]);
+    world.check(says("g", [accept(&[2], &[("t", "cpus:1")])]), &["g t STAGING ACCEPTED", "a launch 1.1 t cpus:1"]);
     assert_eq!(world.launched_epochs, [2]);
 }
 

@@ -81,3 +81,13 @@ fn agents_come_and_go_and_nothing_is_left() {
     assert_eq!(format!("{:?}", world.master).matches("AgentLost").count(), 1);
     assert_eq!(world.master.state().agents.len(), 1);
 }
+
+#[test]
+fn a_launch_that_no_agent_has_spoken_of_may_have_run_on_a_machine_that_lost_power() {
+    let sent = || World::new().with_agent("a", "cpus:4").with_taker("f").after(says("f", [accept(&[1], &[("t", "cpus:1")])]));
+    let again = || registers("b").of("a").with("cpus:4");
+    let mut world = sent().after(closes("a"));
+    world.check(again(), &["b registered", "f t DROPPED LAUNCH_LOST", "f offers 2@b(cpus:4)"]);
+    let mut world = sent().after(closes("a"));
+    world.check(again().rebooted(), &["b registered", "f t GONE AGENT_REBOOTED", "f offers 2@b(cpus:4)"]);
+}

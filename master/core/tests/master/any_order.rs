@@ -1,5 +1,6 @@
-//! Anything in any order, nonsense included: the master never panics, its books add up after each step (the harness sees to
-//! both), and once the dust has settled, whoever wants what is there has it on offer.
+//! Anything in any order, nonsense included, with a disk that is late and a master that is killed: the master never panics, its
+//! books add up after each step and nobody hears of what is not stored (the harness sees to all three), and once the dust has
+//! settled, whoever wants what is there has it on offer.
 
 use meros_types::{Call, ClusterState, Demand, OfferState, Resources, TaskState};
 use proptest::prelude::*;
@@ -51,10 +52,14 @@ fn role_name() -> impl Strategy<Value = &'static str> {
 fn registering() -> impl Strategy<Value = Step> {
     let has = select(&["cpus:4;mem:8GiB;ports:[1-9]", "cpus:2;foo:3", "mem:64MiB"][..]);
     let containers = prop_oneof![3 => Just(Vec::new()), 2 => proptest::collection::vec(container(), 1..4)];
-    (agent(), proptest::option::weighted(0.7, agent()), has, containers).prop_map(|(name, of, has, containers)| {
-        let step = registers(name).with(has).holding(containers);
-        of.map_or(step.clone(), |of| step.of(of)).into()
-    })
+    let impostor = proptest::option::weighted(0.1, agent());
+    (agent(), proptest::option::weighted(0.7, agent()), impostor, has, containers).prop_map(
+        |(name, of, impostor, has, containers)| {
+            let step = registers(name).with(has).holding(containers);
+            let step = of.map_or(step.clone(), |of| step.of(of));
+            impostor.map_or(step.clone(), |whose| step.secret(whose)).into()
+        },
+    )
 }
 
 fn subscribing() -> impl Strategy<Value = Step> {
@@ -123,6 +128,12 @@ enum Act {
         state: TaskState,
         n: u64,
     },
+    /// A framework asks about a task on an agent.
+    Asks {
+        name: &'static str,
+        task: &'static str,
+        agent: &'static str,
+    },
     /// An agent comes again with what it should have, but for some.
     Returns {
         name: &'static str,
@@ -140,6 +151,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (picks(), 0..7_u64).prop_map(|(picks, filter)| Act::Declines { picks, filter }),
         6 => (0..30_usize, state(), 1..9_u64).prop_map(|(pick, state, n)| Act::States { pick, state, n }),
         4 => (agent(), agent(), proptest::option::of(0..3_usize)).prop_map(|(name, of, forgets)| Act::Returns { name, of, forgets }),
+        2 => (framework(), task(), agent()).prop_map(|(name, task, agent)| Act::Asks { name, task, agent }),
     ]
 }
 
@@ -164,6 +176,10 @@ fn resolve(world: &World, act: Act) -> Option<Step> {
             let task = state.tasks.get(pick % state.tasks.len().max(1))?;
             let (name, framework) = (world.speaker(task.agent)?, world.subscriber(task.framework)?);
             states(&name, &framework, task.id().as_str(), (task.launch.term.0, task.launch.n), now, n).into()
+        }
+        Act::Asks { name, task, agent } => {
+            let call = if world.knows(agent) { reconcile_on(world.agent_id(agent), task) } else { reconcile(&[task]) };
+            says(name, [call])
         }
         Act::Returns { name, of, forgets } => returning(world, &state, name, of, forgets),
     })
@@ -193,6 +209,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..20_u64).prop_map(passes),
         1 => (31..100_u64).prop_map(passes),
         2 => proptest::collection::vec(timeless(), 0..4).prop_map(Step::Batch),
+        2 => Just(Step::Holds),
+        3 => (1..4_usize).prop_map(Step::Stores),
+        1 => Just(Step::Releases),
+        1 => Just(Step::Restarts),
     ]
 }
 
@@ -215,7 +235,7 @@ fn played(acts: Vec<Act>) -> World {
             world.run(step);
         }
     }
-    world
+    world.after(Step::Releases)
 }
 
 /// Whether this is enough for a framework that takes anything.

@@ -34,7 +34,7 @@ fn a_final_fact_releases_at_once_and_is_never_replaced() {
     world.run(states("a", "f", "t", (1, 1), Finished, 1));
     assert_eq!(world.agent_state("a").used, resources(""));
     world.run(states("a", "f", "t", (1, 1), Running, 2));
-    world.check(says("f", [reconcile(&["t"])]), &["f t FINISHED EXITED"]);
+    world.check(says("f", [reconcile(&["t"])]), &["f t FINISHED EXITED #1"]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_kill_goes_to_the_agent_each_time_it_is_said() {
 #[test]
 fn killing_what_is_over_or_unknown_says_how_it_is() {
     let mut world = with_task().after(states("a", "f", "t", (1, 1), Finished, 2));
-    world.check(says("f", [kill("t"), kill("never")]), &["f t FINISHED EXITED", "f never UNKNOWN RECONCILIATION"]);
+    world.check(says("f", [kill("t"), kill("never")]), &["f t FINISHED EXITED #2", "f never UNKNOWN RECONCILIATION"]);
 }
 
 #[test]
@@ -42,13 +42,13 @@ fn another_framework_cannot_kill_it() {
 }
 
 #[test]
-fn reconciling_answers_each_task_with_a_view_that_nobody_acknowledges() {
+fn reconciling_answers_each_live_task_with_a_view_and_an_ended_one_with_its_fact() {
     let mut world = with_task();
     world.check(says("f", [reconcile(&["t", "x"])]), &["f t RUNNING EXITED", "f x UNKNOWN RECONCILIATION"]);
     world.check(says("f", [reconcile(&[])]), &["f t RUNNING EXITED"]);
     let mut world = with_task().after(states("a", "f", "t", (1, 1), Finished, 2));
     world.check(says("f", [reconcile(&[])]), &[]);
-    world.check(says("f", [reconcile(&["t"])]), &["f t FINISHED EXITED"]);
+    world.check(says("f", [reconcile(&["t"])]), &["f t FINISHED EXITED #2"]);
 }
 
 #[test]
@@ -83,4 +83,17 @@ fn a_task_of_a_framework_removed_and_forgotten_is_killed_too() {
     world.check(registers("a").holding([task]), &["a registered", "a kill 0.1"]);
     world.check(states("a", "f", "t", (0, 1), Killed, 1), &["a acknowledged 1"]);
     assert_eq!(world.master.state().frameworks, []);
+}
+
+#[test]
+fn the_tasks_of_a_framework_that_has_ended_stay_in_sight() {
+    let mut world = with_task().after(closes("f")).after(passes(60));
+    assert_eq!(world.master.state().frameworks.len(), 1);
+    world.run(states("a", "f", "t", (1, 1), Killed, 2));
+    let state = world.master.state();
+    assert_eq!((state.frameworks.len(), state.tasks.len()), (0, 1));
+    assert_eq!((state.tasks[0].framework, state.tasks[0].update.state), (world.framework_id("f"), Killed));
+    // A repetition of the fact changes nothing, and so does the end of others.
+    world.check(states("a", "f", "t", (1, 1), Killed, 2), &["a acknowledged 2"]);
+    assert_eq!(world.metrics().frameworks_disconnected, 0);
 }

@@ -67,6 +67,21 @@ fn a_name_that_two_frameworks_use_needs_the_framework() {
     world.check(step, &["a kill 1.2", "reply Killing"]);
 }
 
+/// The tasks of those that have ended stay in sight, and must not stand in the way of those that run.
+#[test]
+fn the_task_of_a_framework_that_has_ended_is_meant_if_no_other_has_its_name() {
+    let mut world = with_task().after(says("f", [meros_types::Call::Teardown])).after(states("a", "f", "t", (1, 1), Finished, 2));
+    world.check(open_log("t"), &["a open log 1.1", "reply LogOpening"]);
+    let mut world = world.with_taker("g").after(says("g", [accept(&[2], &[("t", "cpus:1")])]));
+    world.check(open_log("t"), &["a open log 1.2", "reply LogOpening"]);
+    let step = kill_task(&world, Some("f"), "t");
+    world.check(step, &["reply Killing"]);
+    // The newest of several that have ended.
+    world.run(says("g", [meros_types::Call::Teardown]));
+    world.run(states("a", "g", "t", (1, 2), Finished, 3));
+    world.check(open_log("t"), &["a open log 1.2", "reply LogOpening"]);
+}
+
 #[test]
 fn output_is_read_from_the_agent_also_of_a_task_that_is_over() {
     let mut world = with_task().after(states("a", "f", "t", (1, 1), Finished, 2));

@@ -1,6 +1,6 @@
 //! Frameworks subscribe: who takes over from whom, who may resume, and who is turned away.
 
-use meros_types::{Call, Demand, FrameworkId};
+use meros_types::{Call, Demand};
 
 use crate::harness::*;
 
@@ -47,18 +47,22 @@ fn resuming_needs_the_newest_epoch() {
 }
 
 #[test]
-fn an_id_from_before_this_masters_time_is_kept() {
+fn an_id_that_was_never_stored_is_over_or_another_clusters() {
     let mut world = World::new();
-    world.check(subscribes("g").of("unheard"), &["g subscribed, epoch 1"]);
-    assert_eq!(world.framework_id("g"), FrameworkId::from_bytes([b'u'; 16]));
-    world.check(subscribes("h").of("x").resumes(7), &["h subscribed, epoch 7"]);
+    world.check(subscribes("g").of("unheard"), &["g ended Removed", "close g"]);
+    world.check(subscribes("h").of("unheard").resumes(7), &["h ended Removed", "close h"]);
+    // Nor does it help that an agent has heard of it: whoever launched was stored before.
+    world.run(registers("a").holding([held("x", "t", (0, 1), meros_types::TaskState::Running, "cpus:1")]));
+    world.check(subscribes("i").of("x").resumes(1), &["i ended Removed", "close i"]);
 }
 
 #[test]
 fn the_last_epoch_there_can_be_is_no_trouble() {
-    let mut world = World::new();
-    world.check(subscribes("f").of("x").resumes(u64::MAX), &[&format!("f subscribed, epoch {}", u64::MAX)]);
-    world.run(subscribes("g").of("f"));
+    let mut world = World::new().with_framework("f");
+    let last = format!("g subscribed, epoch {}", u64::MAX);
+    world.check(subscribes("g").of("f").resumes(u64::MAX), &["f ended Fenced", "close f", &last]);
+    let last = format!("h subscribed, epoch {}", u64::MAX);
+    world.check(subscribes("h").of("f"), &["g ended Fenced", "close g", &last]);
 }
 
 #[test]
@@ -75,7 +79,7 @@ fn an_id_and_a_key_must_be_of_one_framework() {
     let mut world = World::new().after(subscribes("f").key("k")).after(subscribes("g").key("l"));
     world.check(subscribes("h").of("f").key("l"), &["h ended Invalid", "close h"]);
     world.check(subscribes("i").of("f").key("m"), &["i ended Invalid", "close i"]);
-    world.check(subscribes("j").of("x").key("k"), &["j ended Invalid", "close j"]);
+    world.check(subscribes("j").of("x").key("k"), &["j ended Removed", "close j"]);
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! An agent, the master's side of its stream, its containers by number, and the time. `check` is the one way in: it lets
-//! something happen, lets the agent check itself, and compares everything that the agent wants done.
+//! something happen, lets the agent check itself, and compares everything that the agent wants done. The log answers at once,
+//! unless a test holds it back, and the agent can crash at any moment: what it does then goes on where its log ends.
 
+mod log;
+mod oracle;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use meros_agent_core::{Agent, AgentConfig, ContainerPlan, Effect, Event};
+use meros_agent_core::{Agent, AgentConfig, BootId, ContainerPlan, Effect, Event, Found, Record};
 use meros_types::*;
+
+pub(crate) use log::{Hold, TestLog};
+pub(crate) use oracle::Oracle;
 
 pub(crate) struct World {
     pub(crate) agent: Agent,
@@ -16,8 +22,11 @@ pub(crate) struct World {
     /// What was to be started, in order: container 1 is the first.
     pub(crate) plans: Vec<ContainerPlan>,
     pub(crate) last_registration: Option<Register>,
+    pub(crate) config: AgentConfig,
+    pub(crate) log: TestLog,
+    pub(crate) oracle: Oracle,
+    boot: u32,
     incarnation: Option<Incarnation>,
-    total: Resources,
     running: BTreeMap<usize, Resources>,
     pub(crate) removed: BTreeSet<ContainerId>,
 }
@@ -35,8 +44,11 @@ impl World {
         let mut config = AgentConfig::new(7, AgentSecret::from_bytes([5; 16]), "host", resources("cpus:4;mem:8GiB;ports:[1-9]"));
         change(&mut config);
         let mut world = Self {
-            total: config.resources.clone(),
-            agent: Agent::new(config),
+            agent: Agent::recovered(config.clone(), boot(0), Vec::new()).unwrap(),
+            config,
+            log: TestLog::default(),
+            oracle: Oracle::default(),
+            boot: 0,
             now: Now { mono: Time(1_000_000_000_000), wall: WallTime(1_000_000) },
             session: SessionId { term: Term(1), n: 0 },
             plans: Vec::new(),
@@ -45,7 +57,7 @@ impl World {
             running: BTreeMap::new(),
             removed: BTreeSet::new(),
         };
-        world.check(Event::Began, &["connect"]);
+        world.check(Event::Began { found: Vec::new() }, &["connect"]);
         world
     }
 
@@ -111,8 +123,41 @@ impl World {
         lines
     }
 
-    /// Lets something happen; what the agent wants done, one line each.
+    /// Lets something happen, and the log answer; what the agent wants done, one line each.
     pub(crate) fn run(&mut self, event: Event) -> Vec<String> {
+        let mut lines = self.step(event);
+        self.agent.check();
+        self.agent.check_recovery(self.log.all());
+        lines.extend(self.run_log());
+        lines
+    }
+
+    /// The same without looking at the agent: for many events in a row.
+    pub(crate) fn run_unchecked(&mut self, event: Event) {
+        self.step(event);
+        while let Some(answer) = self.log.answer() {
+            self.step(answer);
+        }
+    }
+
+    /// Lets the log answer as far as it is not held back.
+    pub(crate) fn run_log(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(answer) = self.log.answer() {
+            lines.extend(self.step(answer));
+            self.agent.check();
+            self.agent.check_recovery(self.log.all());
+        }
+        lines
+    }
+
+    /// Holds the log back no longer, or less.
+    pub(crate) fn hold(&mut self, hold: Hold) -> Vec<String> {
+        self.log.hold = hold;
+        self.run_log()
+    }
+
+    fn step(&mut self, event: Event) -> Vec<String> {
         if let Event::ContainerEnded { container, .. } | Event::ContainerFailed { container, .. } = &event {
             let number = self.number(*container);
             self.running.remove(&number);
@@ -120,33 +165,78 @@ impl World {
         let mut effects = Vec::new();
         self.agent.handle(self.now, event, &mut effects);
         self.agent.flush(self.now, &mut effects);
-        self.agent.check();
-        effects.into_iter().map(|effect| self.note(effect)).collect()
+        effects.into_iter().filter_map(|effect| self.note(effect)).collect()
     }
 
-    /// Remembers what the shell would, and shows the effect.
-    fn note(&mut self, effect: Effect) -> String {
-        if let Effect::Start(plan) = &effect {
-            self.plans.push((**plan).clone());
-            let held = Resources::none().with_cpu_milli(plan.limits.cpu_milli).with_memory_bytes(plan.limits.memory_bytes);
-            self.running.insert(self.plans.len(), held);
-            let sum = self.running.values().fold(Resources::none(), |sum, add| sum.checked_add(add).unwrap());
-            assert!(self.total.contains(&sum), "what runs is more than there is: {sum}");
-            let uids: Vec<u32> = self.running.keys().filter_map(|number| self.plans[number - 1].uid).collect();
-            assert_eq!(uids.len(), uids.iter().collect::<BTreeSet<_>>().len(), "two containers share a user");
+    /// The agent's process dies, and with `power_lost` its machine; the next life has begun in the log's sight. Of each container
+    /// that it remembers it finds what `found` says.
+    pub(crate) fn crash(&mut self, power_lost: bool, found: impl Fn(&Self, ContainerId) -> Option<Found>) -> Vec<String> {
+        let records = self.log.crash(power_lost);
+        if power_lost {
+            self.boot += 1;
+            self.oracle.see_power_loss(&records);
         }
-        if let Effect::Remove(container) = &effect {
-            let number = self.number(*container);
-            assert!(!self.running.contains_key(&number), "the directory of a container that runs is removed");
-            assert!(self.removed.insert(*container), "a directory is removed twice");
+        self.config.seed += 1;
+        self.agent = Agent::recovered(self.config.clone(), boot(self.boot), records).unwrap();
+        self.agent.check();
+        let remembered = self.agent.remembered();
+        let found = remembered.into_iter().filter_map(|id| Some((id, found(self, id)?))).collect::<Vec<_>>();
+        let runs = |number: &usize| found.iter().any(|(id, found)| self.container(*number) == *id && *found == Found::Running);
+        let running: BTreeMap<_, _> =
+            self.running.iter().filter(|(number, _)| runs(number)).map(|(n, r)| (*n, r.clone())).collect();
+        self.running = running;
+        self.run(Event::Began { found })
+    }
+
+    /// Puts a record into the log that no life of this agent wrote.
+    pub(crate) fn plant(&mut self, record: Record) {
+        self.oracle.see_record(&record);
+        self.log.plant(record);
+    }
+
+    /// The same, and every container that runs is found running.
+    pub(crate) fn crash_adopting(&mut self) -> Vec<String> {
+        self.crash(false, |world, id| world.may_run(id).then_some(Found::Running))
+    }
+
+    /// Remembers what the shell would, and shows the effect, unless it is the log's.
+    fn note(&mut self, effect: Effect) -> Option<String> {
+        self.log.take(&effect);
+        match &effect {
+            Effect::Append { record, .. } => {
+                self.oracle.see_record(record);
+                return None;
+            }
+            Effect::Rewrite { .. } | Effect::Sync => return None,
+            Effect::Start(plan) => self.note_start(plan),
+            Effect::Remove(container) => {
+                let number = self.number(*container);
+                assert!(!self.running.contains_key(&number), "the directory of a container that runs is removed");
+                self.removed.insert(*container);
+            }
+            Effect::Send(message) => match &message.report {
+                AgentReport::Register(register) => {
+                    self.oracle.see_registration();
+                    self.incarnation = Some(register.incarnation);
+                    self.last_registration = Some((**register).clone());
+                }
+                AgentReport::Fact(fact) => self.oracle.see_fact(fact, &self.log),
+                AgentReport::Heartbeat => {}
+            },
+            _ => {}
         }
-        if let Effect::Send(message) = &effect
-            && let AgentReport::Register(register) = &message.report
-        {
-            self.incarnation = Some(register.incarnation);
-            self.last_registration = Some((**register).clone());
-        }
-        self.show(&effect)
+        Some(self.show(&effect))
+    }
+
+    fn note_start(&mut self, plan: &ContainerPlan) {
+        self.oracle.see_start(plan, &self.log);
+        self.plans.push(plan.clone());
+        let held = Resources::none().with_cpu_milli(plan.limits.cpu_milli).with_memory_bytes(plan.limits.memory_bytes);
+        self.running.insert(self.plans.len(), held);
+        let sum = self.running.values().fold(Resources::none(), |sum, add| sum.checked_add(add).unwrap());
+        assert!(self.config.resources.contains(&sum), "what runs is more than there is: {sum}");
+        let uids: Vec<u32> = self.running.keys().filter_map(|number| self.plans[number - 1].uid).collect();
+        assert_eq!(uids.len(), uids.iter().collect::<BTreeSet<_>>().len(), "two containers share a user");
     }
 
     pub(crate) fn order(&self, order: AgentOrder) -> Event {
@@ -176,6 +266,13 @@ impl World {
         self.order(AgentOrder::Acknowledged(Acknowledged { framework, fact }))
     }
 
+    /// A framework acknowledges a fact that it was sent, of whichever life.
+    pub(crate) fn acknowledges_sent(&mut self, id: FactId) -> Event {
+        let framework = self.oracle.sent[&id].framework;
+        self.oracle.acknowledged.insert(id);
+        self.order(AgentOrder::Acknowledged(Acknowledged { framework, fact: id }))
+    }
+
     pub(crate) fn resends(&self) -> Event {
         self.order(AgentOrder::Resend(FRAMEWORK))
     }
@@ -194,7 +291,12 @@ impl World {
         plan.map_or(ContainerId::from_bytes([0; 16]), |plan| plan.container)
     }
 
-    fn number(&self, container: ContainerId) -> usize {
+    /// Whether the container of this id is one that was to be started, and of which no end was told.
+    pub(crate) fn may_run(&self, container: ContainerId) -> bool {
+        self.running.contains_key(&self.number(container))
+    }
+
+    pub(crate) fn number(&self, container: ContainerId) -> usize {
         self.plans.iter().position(|plan| plan.container == container).map_or(0, |at| at + 1)
     }
 
@@ -207,6 +309,11 @@ impl World {
         world.run(world.acknowledges(1));
         world
     }
+}
+
+/// The boot of this number.
+pub(crate) fn boot(number: u32) -> BootId {
+    BootId::new(format!("boot {number}\n"))
 }
 
 pub(crate) fn resources(text: &str) -> Resources {

@@ -20,6 +20,7 @@ impl World {
             Effect::ServeLog { container, .. } => {
                 format!("serve log of {:?}", container.map(|container| self.number(container)))
             }
+            Effect::Append { .. } | Effect::Rewrite { .. } | Effect::Sync => "log".to_owned(),
             Effect::Exit(reason) => format!("exit: {reason}"),
         }
     }

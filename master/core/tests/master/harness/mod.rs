@@ -1,6 +1,7 @@
 //! A master, its peers by name, and the time. `check` is the one way in: it lets something happen, flushes, lets the master
 //! check itself after each step, and compares everything that the master wants done, so that nothing unexpected stays unseen.
 
+mod disk;
 mod show;
 mod step;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use meros_master_core::{Effect, Event, Master, MasterConfig, Metrics, Reply, Request, StreamId, Token};
 use meros_types::*;
 
+pub(crate) use disk::Disk;
 pub(crate) use step::*;
 
 /// The other end of a stream: what the test knows of it.
@@ -18,6 +20,7 @@ struct Peer {
     stream: StreamId,
     open: bool,
     session: Option<SessionId>,
+    secret: AgentSecret,
     agent: Option<AgentId>,
     framework: Option<FrameworkId>,
     epoch: Epoch,
@@ -29,7 +32,8 @@ pub(crate) struct World {
     peers: BTreeMap<String, Peer>,
     names: BTreeMap<StreamId, String>,
     streams: u64,
-    term: u64,
+    config: MasterConfig,
+    pub(crate) disk: Disk,
     /// Whether heartbeats are among what is compared.
     pub(crate) shows_heartbeats: bool,
     /// The epoch of each launch order, in order.
@@ -45,12 +49,13 @@ impl World {
         let mut config = MasterConfig::new(Term(1), 7);
         change(&mut config);
         Self {
-            master: Master::new(config),
+            master: Master::new(config.clone()),
             now: Now { mono: Time(1_000_000_000_000), wall: WallTime(1_000_000) },
             peers: BTreeMap::new(),
             names: BTreeMap::new(),
             streams: 0,
-            term: 1,
+            config,
+            disk: Disk::default(),
             shows_heartbeats: false,
             launched_epochs: Vec::new(),
         }
@@ -96,12 +101,26 @@ impl World {
             Step::Passes(time) => self.pass(time, &mut effects),
             Step::Ends(name) => self.end(&name, &mut effects),
             Step::Batch(steps) => steps.into_iter().for_each(|step| self.take(step, &mut effects)),
-            Step::Replaced => return self.replace_master(),
+            Step::Restarts => self.restart_master(),
+            Step::Holds => self.disk.holds = true,
+            Step::Stores(count) => self.store(count, &mut effects),
+            Step::Releases => self.disk.holds = false,
             step => self.take(step, &mut effects),
         }
         self.flush(&mut effects);
         self.check_books();
         effects.iter().filter_map(|effect| self.show(effect)).collect()
+    }
+
+    /// Lets something happen that a framework is told one update of, and nothing else comes of; the update.
+    pub(crate) fn answered(&mut self, step: Step) -> TaskUpdate {
+        let event = self.event(step).unwrap();
+        let mut effects = Vec::new();
+        self.handle(event, &mut effects);
+        match effects.as_slice() {
+            [Effect::ToFramework { message: ToFramework { event: FrameworkEvent::Update(update), .. }, .. }] => (**update).clone(),
+            other => panic!("{other:?} is not one update"),
+        }
     }
 
     fn take(&mut self, step: Step, effects: &mut Vec<Effect>) {
@@ -115,7 +134,16 @@ impl World {
         let event = self.event(step.into()).unwrap();
         let mut effects = Vec::new();
         self.master.handle(self.now, event, &mut effects);
+        self.master.flush(self.now, &mut effects);
         self.hear(&effects);
+        while !self.disk.holds
+            && let Some(seq) = self.disk.store(usize::MAX)
+        {
+            effects.clear();
+            self.master.handle(self.now, Event::Durable { seq }, &mut effects);
+            self.master.flush(self.now, &mut effects);
+            self.hear(&effects);
+        }
     }
 
     fn handle(&mut self, event: Event, effects: &mut Vec<Effect>) {
@@ -125,9 +153,24 @@ impl World {
         self.hear(&effects[before..]);
     }
 
+    /// Ends the batch. A disk that doesn't hold back stores at once what is written, and what follows from that is part of it.
     fn flush(&mut self, effects: &mut Vec<Effect>) {
+        let before = effects.len();
         self.master.flush(self.now, effects);
         self.master.check();
+        self.hear(&effects[before..]);
+        assert!(effects[before..].iter().filter(|effect| matches!(effect, Effect::Persist { .. })).count() <= 1);
+        if !self.disk.holds && self.disk.waiting() > 0 {
+            self.store(usize::MAX, effects);
+            self.flush(effects);
+        }
+    }
+
+    /// Stores the oldest transactions that are under way.
+    fn store(&mut self, count: usize, effects: &mut Vec<Effect>) {
+        if let Some(seq) = self.disk.store(count) {
+            self.handle(Event::Durable { seq }, effects);
+        }
     }
 
     fn end(&mut self, name: &str, effects: &mut Vec<Effect>) {
@@ -168,46 +211,55 @@ impl World {
         }
     }
 
-    /// The next leadership begins, knowing nobody; peers' ids stay what they were.
-    fn replace_master(&mut self) -> Vec<String> {
-        self.term += 1;
-        self.master = Master::new(MasterConfig::new(Term(self.term), 7 + self.term));
+    /// The process is killed and the next one begins, from what was stored; peers' ids stay what they were.
+    fn restart_master(&mut self) {
+        self.config.term.0 += 1;
+        self.config.seed += 1;
+        self.master = Master::recovered(self.config.clone(), self.disk.restart(), self.now);
+        self.master.check();
         self.peers.values_mut().for_each(|peer| peer.open = false);
-        Vec::new()
     }
 
     fn open(&mut self, name: &str) -> StreamId {
         self.streams += 1;
         let stream = StreamId(self.streams);
-        let peer = Peer { stream, open: true, session: None, agent: None, framework: None, epoch: Epoch(0) };
+        let secret = secret_of(name);
+        let peer = Peer { stream, open: true, session: None, secret, agent: None, framework: None, epoch: Epoch(0) };
         self.peers.insert(name.to_owned(), peer);
         self.names.insert(stream, name.to_owned());
         stream
     }
 
-    /// Remembers the sessions and ids that the master gives.
+    /// Remembers the sessions and ids that the master gives. What comes over an earlier stream than the peer's own is lost.
     fn hear(&mut self, effects: &[Effect]) {
         for effect in effects {
-            match effect {
-                Effect::ToAgent { stream, message } => match &message.order {
-                    AgentOrder::Registered(registered) => {
-                        let peer = self.peers.get_mut(&self.names[stream]).unwrap();
+            let stream = match effect {
+                Effect::ToAgent { stream, .. } | Effect::ToFramework { stream, .. } | Effect::CloseStream { stream } => {
+                    Some(*stream)
+                }
+                Effect::Persist { .. } | Effect::Reply { .. } => None,
+            };
+            let name = stream.and_then(|stream| self.names.get(&stream));
+            let peer = name.and_then(|name| self.peers.get_mut(name)).filter(|peer| Some(peer.stream) == stream);
+            self.disk.witness(effect, peer.as_ref().and_then(|peer| peer.framework));
+            if let Effect::ToAgent { message: ToAgent { order: AgentOrder::Launch(launch), .. }, .. } = effect {
+                self.launched_epochs.push(launch.epoch.0);
+            }
+            match (effect, peer) {
+                (Effect::Persist { seq, changes }, _) => self.disk.write(*seq, changes),
+                (Effect::ToAgent { message, .. }, Some(peer)) => {
+                    if let AgentOrder::Registered(registered) = &message.order {
                         (peer.session, peer.agent) = (Some(message.session), Some(registered.agent));
                     }
-                    AgentOrder::Launch(launch) => self.launched_epochs.push(launch.epoch.0),
-                    _ => {}
-                },
-                Effect::ToFramework { stream, message } => {
-                    let FrameworkEvent::Subscribed(subscribed) = &message.event else { continue };
-                    let peer = self.peers.get_mut(&self.names[stream]).unwrap();
-                    (peer.session, peer.framework) = (Some(message.session), Some(subscribed.framework));
-                    peer.epoch = subscribed.epoch;
                 }
-                Effect::CloseStream { stream } => {
-                    let peer = self.peers.get_mut(&self.names[stream]).filter(|peer| peer.stream == *stream);
-                    peer.into_iter().for_each(|peer| peer.open = false);
+                (Effect::ToFramework { message, .. }, Some(peer)) => {
+                    if let FrameworkEvent::Subscribed(subscribed) = &message.event {
+                        (peer.session, peer.framework) = (Some(message.session), Some(subscribed.framework));
+                        peer.epoch = subscribed.epoch;
+                    }
                 }
-                Effect::Reply { .. } => {}
+                (Effect::CloseStream { .. }, Some(peer)) => peer.open = false,
+                (Effect::ToAgent { .. } | Effect::ToFramework { .. } | Effect::CloseStream { .. } | Effect::Reply { .. }, _) => {}
             }
         }
     }

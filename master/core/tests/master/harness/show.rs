@@ -12,6 +12,7 @@ impl World {
             Effect::ToAgent { stream, message } => format!("{} {}", self.names[stream], self.show_order(&message.order)?),
             Effect::ToFramework { stream, message } => format!("{} {}", self.names[stream], self.show_event(&message.event)?),
             Effect::CloseStream { stream } => format!("close {}", self.names[stream]),
+            Effect::Persist { .. } => return None,
             Effect::Reply { reply: Reply::Refused(error), .. } => format!("reply: {error}"),
             Effect::Reply { reply, .. } => format!("reply {}", format!("{reply:?}").split('(').next().unwrap_or_default()),
         })
@@ -27,6 +28,7 @@ impl World {
             AgentOrder::Acknowledged(acknowledged) => format!("acknowledged {}", acknowledged.fact.n),
             AgentOrder::Resend(framework) => format!("resend {}", self.subscriber(*framework).unwrap_or_default()),
             AgentOrder::OpenLog(open) => format!("open log {}", open.launch),
+            AgentOrder::Refused(refusal) if refusal.retry => format!("refused for now: {}", refusal.message),
             AgentOrder::Refused(refusal) => format!("refused: {}", refusal.message),
             AgentOrder::Heartbeat if self.shows_heartbeats => "heartbeat".to_owned(),
             AgentOrder::Heartbeat => return None,

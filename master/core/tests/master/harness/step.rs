@@ -24,8 +24,14 @@ pub(crate) enum Step {
     Passes(Duration),
     /// Steps before one flush.
     Batch(Vec<Step>),
-    /// Another master leads.
-    Replaced,
+    /// The master is killed and begins anew, from what is stored.
+    Restarts,
+    /// From now on the disk stores nothing by itself.
+    Holds,
+    /// The disk stores the oldest transactions.
+    Stores(usize),
+    /// The disk stores at once again, what waits first.
+    Releases,
 }
 
 /// A registration over a new stream.
@@ -33,37 +39,42 @@ pub(crate) enum Step {
 pub(crate) struct Registers {
     pub(crate) name: String,
     pub(crate) of: Option<String>,
-    pub(crate) life: u64,
+    /// That of the agent it claims to be, unless it is another's.
+    pub(crate) secret: Option<AgentSecret>,
     pub(crate) term: u64,
+    /// Whether its machine was started anew.
+    pub(crate) rebooted: bool,
     pub(crate) has: Resources,
     pub(crate) holds: Vec<Held>,
 }
 
 pub(crate) fn registers(name: &str) -> Registers {
-    Registers {
-        name: name.to_owned(),
-        of: None,
-        life: life_of(name),
-        term: 0,
-        has: resources("cpus:4;mem:8GiB"),
-        holds: Vec::new(),
-    }
+    let (has, holds) = (resources("cpus:4;mem:8GiB"), Vec::new());
+    Registers { name: name.to_owned(), of: None, secret: None, term: 0, rebooted: false, has, holds }
 }
 
-/// The life of the agent that is first known by this name.
-fn life_of(name: &str) -> u64 {
-    name.bytes().fold(0, |hash: u64, byte| hash.wrapping_mul(131).wrapping_add(byte.into()))
+/// The secret of the agent that is first known by this name.
+pub(crate) fn secret_of(name: &str) -> AgentSecret {
+    let hash = name.bytes().fold(0, |hash: u128, byte| hash.wrapping_mul(131).wrapping_add(byte.into()));
+    AgentSecret::from_bytes(hash.to_be_bytes())
 }
 
 impl Registers {
     /// It has the id of the agent of this name.
     pub(crate) fn of(mut self, name: &str) -> Self {
         self.of = Some(name.to_owned());
-        self.life(life_of(name))
+        self
     }
 
-    pub(crate) fn life(mut self, life: u64) -> Self {
-        self.life = life;
+    /// It has the secret that the agent of this name began with.
+    pub(crate) fn secret(mut self, name: &str) -> Self {
+        self.secret = Some(secret_of(name));
+        self
+    }
+
+    /// Its machine was started anew.
+    pub(crate) fn rebooted(mut self) -> Self {
+        self.rebooted = true;
         self
     }
 
@@ -203,6 +214,10 @@ pub(crate) fn passes(seconds: u64) -> Step {
     Step::Passes(Duration::from_secs(seconds))
 }
 
+pub(crate) fn stores(transactions: usize) -> Step {
+    Step::Stores(transactions)
+}
+
 pub(crate) fn batch<const N: usize>(steps: [Step; N]) -> Step {
     Step::Batch(steps.into())
 }
@@ -259,13 +274,21 @@ pub(crate) fn reconcile(names: &[&str]) -> Call {
     Call::Reconcile(names.iter().map(|name| task_id(name).into()).collect())
 }
 
+/// A question about a task that was launched on this agent.
+pub(crate) fn reconcile_on(agent: AgentId, name: &str) -> Call {
+    Call::Reconcile(vec![TaskQuery { task: task_id(name), agent: Some(agent) }])
+}
+
 impl World {
     /// The event that a step is; none when it is several, or none.
     pub(super) fn event(&mut self, step: Step) -> Option<Event> {
         Some(match step {
             Step::Registers(step) => {
-                let message = FromAgent { session: None, report: AgentReport::Register(Box::new(self.registration(&step))) };
-                Event::AgentSaid { stream: self.open(&step.name), message }
+                let register = self.registration(&step);
+                let stream = self.open(&step.name);
+                self.peers.get_mut(&step.name)?.secret = register.secret;
+                let message = FromAgent { session: None, report: AgentReport::Register(Box::new(register)) };
+                Event::AgentSaid { stream, message }
             }
             Step::States(step) => {
                 let report = AgentReport::Fact(Box::new(self.fact(&step)));
@@ -298,7 +321,8 @@ impl World {
                 }
             }
             Step::Asks(request) => Event::Asked { token: Token(1), request },
-            Step::Passes(_) | Step::Batch(_) | Step::Ends(_) | Step::Replaced => return None,
+            Step::Passes(_) | Step::Batch(_) | Step::Ends(_) => return None,
+            Step::Restarts | Step::Holds | Step::Stores(_) | Step::Releases => return None,
         })
     }
 
@@ -311,10 +335,13 @@ impl World {
     }
 
     fn registration(&self, step: &Registers) -> Register {
+        let known = step.of.as_ref().and_then(|name| self.peers.get(name));
+        let own = known.map_or_else(|| secret_of(&step.name), |peer| peer.secret);
         Register {
-            secret: AgentSecret::from_bytes([5; 16]),
-            agent: step.of.as_ref().and_then(|name| self.peers.get(name)?.agent),
-            incarnation: Incarnation::from_bytes(u128::from(step.life).to_be_bytes()),
+            secret: step.secret.unwrap_or(own),
+            agent: known.and_then(|peer| peer.agent),
+            incarnation: Incarnation::from_bytes([1; 16]),
+            boot: BootId::new(if step.rebooted { "another" } else { "one" }),
             term: Term(step.term),
             hostname: step.name.clone(),
             resources: step.has.clone(),

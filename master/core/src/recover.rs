@@ -1,0 +1,103 @@
+//! A master's beginning: from what an earlier one has stored, or from nothing.
+//!
+//! Everybody who was known is waited for: agents as if they had lost their stream just now, frameworks until the deadline that
+//! was stored when they lost theirs, or for their whole timeout if they had one at the end.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use meros_types::{AgentId, IdSource, Now, WallTime};
+
+use crate::allocator::Allocator;
+use crate::registry::{AgentStanding, FrameworkRecord, Registry};
+use crate::rows::FrameworkStanding;
+use crate::table::Table;
+use crate::timers::Timers;
+use crate::writes::Writes;
+use crate::{Counters, FAILOVER_GRACE, HEARTBEAT_MIN, Master, MasterConfig};
+
+impl Master {
+    /// A master that knows nobody yet.
+    pub fn new(config: MasterConfig) -> Self {
+        Self::recovered(config, Registry::default(), Now::default())
+    }
+
+    /// A master that goes on from what an earlier one has stored.
+    pub fn recovered(config: MasterConfig, registry: Registry, now: Now) -> Self {
+        let mut master = Self::empty(config);
+        let mut lost: Vec<(WallTime, AgentId)> = Vec::new();
+        for record in registry.agents {
+            match record.state {
+                AgentStanding::Admitted => {
+                    let agent = master.insert_agent(record, None);
+                    master.await_agent(now, agent, master.config.unreachable_after);
+                }
+                AgentStanding::Unreachable { since } => {
+                    lost.push((since, record.id));
+                    master.insert_agent(record, Some(since));
+                }
+                AgentStanding::Gone => drop(master.gone.insert(record.id)),
+            }
+        }
+        lost.sort_unstable();
+        master.unreachable = lost.into_iter().map(|(_, id)| id).collect();
+        registry.removed.into_iter().for_each(|id| master.remember_removed(id));
+        registry.frameworks.into_iter().for_each(|record| master.recover_framework(now, record));
+        master
+    }
+
+    fn recover_framework(&mut self, now: Now, record: FrameworkRecord) {
+        let framework = self.insert_framework(record.id, record.name.clone(), FrameworkStanding::Registered);
+        let row = &mut self.frameworks[framework];
+        row.key.clone_from(&record.key);
+        row.principal.clone_from(&record.principal);
+        (row.epoch, row.stored_epoch) = (record.epoch, record.epoch);
+        if let Some(key) = &record.key {
+            row.failover_timeout = record.failover_timeout;
+            self.frameworks_by_key.insert(key.clone(), framework);
+        }
+        let wait = rest_of(now.wall, record.deadline, row.failover_timeout);
+        row.stored = Some(record);
+        self.await_framework(now, framework, wait);
+    }
+
+    fn empty(mut config: MasterConfig) -> Self {
+        config.heartbeat = config.heartbeat.max(HEARTBEAT_MIN);
+        Self {
+            ids: IdSource::seeded(config.seed),
+            config,
+            sessions: 0,
+            launches: 0,
+            last_offer: 0,
+            counters: Counters::default(),
+            agents: Table::default(),
+            agents_by_id: BTreeMap::new(),
+            agents_by_secret: BTreeMap::new(),
+            admissions: BTreeMap::new(),
+            unreachable: VecDeque::new(),
+            gone: BTreeSet::new(),
+            frameworks: Table::default(),
+            frameworks_by_id: BTreeMap::new(),
+            frameworks_by_key: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            removed_order: VecDeque::new(),
+            forgetting: BTreeSet::new(),
+            offers: BTreeMap::new(),
+            tasks: Table::default(),
+            tasks_by_launch: BTreeMap::new(),
+            ended: VecDeque::new(),
+            streams: BTreeMap::new(),
+            entering: BTreeMap::new(),
+            timers: Timers::default(),
+            allocator: Allocator::default(),
+            writes: Writes::default(),
+        }
+    }
+}
+
+/// How long a framework is waited for: until its deadline, as far as the clock can be believed. Not longer than its timeout,
+/// though the clock may have been set back; and long enough to connect again, though the master was away past the deadline.
+fn rest_of(now: WallTime, deadline: Option<WallTime>, timeout: Duration) -> Duration {
+    let rest = deadline.map(|deadline| Duration::from_millis(deadline.0.saturating_sub(now.0)));
+    rest.unwrap_or(timeout).min(timeout).max(FAILOVER_GRACE)
+}
