@@ -16,7 +16,7 @@ const INSTALLED: &str = "/usr/local/bin/meros";
 const LATER_KEY: &str = "Unknown key 'DelegateSubgroup' in section [Service], ignoring.";
 /// How exposed systemd may call each service, in tenths: its least is 0, and a service without any hardening has 96. The agent runs
 /// programs of others under users of others, and what it gave up they would lack too.
-const EXPOSURE_MAX: [(&str, u32); 2] = [("meros-master", 16), ("meros-agent", 68)];
+const EXPOSURE_MAX: [(&str, u32); 2] = [("meros-master", 16), ("meros-agent", 70)];
 
 fn dist(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist").join(name)

@@ -290,18 +290,35 @@ async fn a_launcher_that_is_late_starts_nothing_unknown() {
         let mut framework = cluster.framework().await;
         cluster.agents_connected(1).await;
         let launcher = launcher_of(agent.pid());
-        kill(launcher, Signal::SIGSTOP).unwrap();
+        let stopped = Stopped::stop(launcher);
         framework.launch(&[("t", &format!("{WAITS}1"))], EACH).await;
         agent.dead().await;
         agent.start();
         until("the next agent waits for its end", || waits_for_a_lock(agent.pid())).await;
         assert!(sandboxes(&agent).is_empty());
-        kill(launcher, Signal::SIGCONT).unwrap();
+        drop(stopped);
         framework.until("t", TaskState::Running).await;
         until("the task runs", || sandboxes(&agent).len() == 1).await;
         fs::write(sandboxes(&agent).values().next().unwrap().join("go"), "").unwrap();
         framework.until("t", TaskState::Failed).await;
         assert!(!lives(launcher.as_raw()));
+    }
+}
+
+/// A process that does nothing until this is dropped, also by a test that fails.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn stop(pid: Pid) -> Self {
+        kill(pid, Signal::SIGSTOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It may have been killed meanwhile.
+        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 

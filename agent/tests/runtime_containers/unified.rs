@@ -15,6 +15,8 @@ use crate::harness::Tests;
 use crate::kill::ready;
 use crate::limits::{HOG, SMALL, launch_hog};
 
+/// How far a peak may be above a limit: some charges the kernel makes whatever the limit, a few pages for each processor.
+const FORCED_BYTES_MAX: u64 = 1 << 20;
 /// The limit of a group around the containers, and that of a container which can't be reached before it.
 const LOW: u64 = 48 << 20;
 const HIGH: Limits = Limits { memory_bytes: 1 << 30, ..ROOMY };
@@ -94,7 +96,7 @@ async fn no_swap(cluster: &mut Cluster) {
     let id = launch_hog(cluster, &format!("exec sh -c '{HOG}'"), SMALL).await;
     let record = cluster.record(id).await;
     assert!(record.usage.oom_kills > 0, "{record:?}");
-    assert!(record.usage.memory_peak_bytes <= SMALL.memory_bytes, "{record:?}");
+    assert!(record.usage.memory_peak_bytes <= SMALL.memory_bytes + FORCED_BYTES_MAX, "{record:?}");
     assert_eq!(out_of_memory(&record, &SMALL), Some(OutOfMemory::ContainerLimit), "{record:?}");
 }
 
@@ -108,7 +110,7 @@ async fn limit_above(cluster: &mut Cluster) {
     let id = launch_hog(cluster, &format!("exec sh -c '{HOG}'"), HIGH).await;
     let record = cluster.record(id).await;
     assert!(record.usage.oom_kills > 0, "{record:?}");
-    assert!(record.usage.memory_peak_bytes <= LOW, "{record:?}");
+    assert!(record.usage.memory_peak_bytes <= LOW + FORCED_BYTES_MAX, "{record:?}");
     assert_eq!(out_of_memory(&record, &HIGH), Some(OutOfMemory::Agent), "{record:?}");
 }
 
