@@ -5,7 +5,6 @@
 //! is `N passed, N failed`, for people and for CI.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{ChildStdout, Command, ExitCode, Stdio};
 
 use crate::leftovers::{nothing_new, traces};
@@ -29,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> io::Result<ExitCode> {
         test_in_machine(workspace, &mut tally);
         tally.check("the tests leave nothing behind", || nothing_new(&before, &workspace.target));
         let before = traces(&workspace.target)?;
-        tally.check("the demo succeeds", || demo(&workspace.target));
+        tally.check("the demo succeeds", || demo(workspace));
         tally.check("the demo leaves nothing behind", || nothing_new(&before, &workspace.target));
     }
     Ok(finish(tally))
@@ -92,9 +91,11 @@ fn pass_on(output: ChildStdout) -> io::Result<Tally> {
     Ok(tally)
 }
 
-/// The first command of the README, with the binary that was just built. `timeout` (coreutils) ends it if it hangs.
-fn demo(target: &Path) -> io::Result<()> {
+/// The first command of the README, in release mode: what users run has no debug assertions. `timeout` (coreutils) ends it if it
+/// hangs.
+fn demo(workspace: &Workspace) -> io::Result<()> {
+    run_command(cargo(workspace).args(["build", "--release", "--locked"]))?;
     let mut command = Command::new("timeout");
     command.arg(format!("--kill-after={DEMO_GRACE_SECONDS}")).arg(DEMO_LIMIT_SECONDS.to_string());
-    run_command(command.arg(target.join("debug/meros")).arg("demo").stdin(Stdio::null()))
+    run_command(command.arg(workspace.target.join("release/meros")).arg("demo").stdin(Stdio::null()))
 }

@@ -13,6 +13,8 @@ use crate::usage;
 
 /// The flag that names the configuration file: in a file it would come too late.
 const CONFIG: &str = "config";
+/// The flag that only a daemon has, in the parsed command line.
+const PRINT_CONFIG: &str = "print_config";
 /// How many letters a mistyped name has for each one that is wrong in it; with more slips it means something else.
 const LETTERS_PER_SLIP: usize = 3;
 
@@ -107,13 +109,14 @@ impl<'a> Daemon<'a> {
     /// The daemon that is to be run, if it is one: a command that can print its configuration.
     pub(super) fn of(root: &'a Command, matches: &'a ArgMatches) -> Option<Self> {
         let (name, given) = matches.subcommand()?;
-        given.try_contains_id("print_config").ok()?;
-        Some(Self { name, settings: settings(root.find_subcommand(name)?), given })
+        let command = root.find_subcommand(name)?;
+        let prints = command.get_arguments().any(|argument| argument.get_id() == PRINT_CONFIG);
+        prints.then(|| Self { name, settings: settings(command), given })
     }
 
     /// Whether the configuration is to be printed, and nothing else done.
     pub(super) fn is_to_print(&self) -> bool {
-        self.given.get_flag("print_config")
+        self.given.get_flag(PRINT_CONFIG)
     }
 
     /// Whether `-v` was given.

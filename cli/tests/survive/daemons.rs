@@ -64,7 +64,7 @@ impl Site {
 }
 
 impl Drop for Site {
-    /// A test that failed half-way leaves tasks that no agent knows of any more.
+    /// A test that failed half-way leaves tasks that no agent knows of any more, and an agent that was stopped leaves its groups.
     fn drop(&mut self) {
         let groups = || cgroups(&self.name).into_iter().flat_map(|path| with_children(&path)).collect::<Vec<_>>();
         for _ in 0..200 {
@@ -80,6 +80,10 @@ impl Drop for Site {
                 }
                 let _ = std::fs::write(group.join("freezer.state"), "THAWED");
                 let _ = std::fs::remove_dir(group);
+                // And the group of all agents with the last of them.
+                if let Some(all) = group.parent().filter(|all| all.ends_with("meros")) {
+                    let _ = std::fs::remove_dir(all);
+                }
             }
             std::thread::park_timeout(std::time::Duration::from_millis(20));
         }
