@@ -2,7 +2,14 @@
 
 use std::error::Error;
 
-const FILES: [&str; 4] = ["meros/v1/common.proto", "meros/v1/scheduler.proto", "meros/v1/agent.proto", "meros/v1/admin.proto"];
+const FILES: [&str; 6] = [
+    "meros/v1/common.proto",
+    "meros/v1/operator.proto",
+    "meros/v1/demand.proto",
+    "meros/v1/scheduler.proto",
+    "meros/v1/agent.proto",
+    "meros/v1/admin.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use meros_types::{Attributes, Resources};
+use meros_types::{Attributes, Domain, Resources};
 
 use crate::runtime::LogLimits;
 
@@ -32,6 +32,8 @@ pub struct AgentOptions {
     pub resources: Option<Resources>,
     /// What its operator says of it.
     pub attributes: Attributes,
+    /// Where it stands; none when its operator doesn't say.
+    pub domain: Option<Domain>,
     /// After how long without a word from the master its stream is given up. Default 30 s.
     pub silence_max: Duration,
     /// How tasks are kept apart.
@@ -74,6 +76,7 @@ impl AgentOptions {
             hostname: None,
             resources: None,
             attributes: Attributes::default(),
+            domain: None,
             silence_max: Duration::from_secs(30),
             isolation: IsolationMode::Auto,
             task_uids: TASK_UIDS_DEFAULT,

@@ -160,6 +160,7 @@ fn config(options: &AgentOptions, resources: Resources) -> Result<AgentConfig, E
     let hostname = options.hostname.clone().unwrap_or_else(hostname);
     let mut config = AgentConfig::new(seed, secret, hostname, resources);
     config.attributes = options.attributes.clone();
+    config.domain = options.domain.clone();
     config.silence_max = options.silence_max;
     config.uids = is_root().then(|| options.task_uids.clone());
     Ok(config)

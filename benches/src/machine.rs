@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use nix::time::{ClockId, clock_gettime};
 
 /// One line that every result carries: cores, kernel, commit, load.
 pub fn describe() -> String {
@@ -25,6 +26,12 @@ fn read(path: &str) -> String {
 pub fn own_cpu() -> Duration {
     // It fails only for an argument that it doesn't know.
     getrusage(UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| duration(usage.user_time()) + duration(usage.system_time()))
+}
+
+/// The CPU time of this thread so far, user and system, in nanoseconds' resolution.
+pub fn thread_cpu() -> Duration {
+    // It fails only for a clock that the kernel doesn't have, and every Linux has this one.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 fn duration(value: TimeVal) -> Duration {

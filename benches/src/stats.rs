@@ -50,9 +50,25 @@ pub fn ratio_of<W>(ours: &[W], floor: &[W], of: impl Fn(&W) -> f64) -> Estimate 
     estimate(&pairs.collect::<Vec<_>>())
 }
 
+/// How a figure grows with a size: the slope of the line through the logarithms of both, by least squares. 1 is proportional,
+/// 0 is not at all. NaN of fewer than two sizes.
+pub fn log_log_slope(points: &[(f64, f64)]) -> f64 {
+    let logs: Vec<(f64, f64)> = points.iter().map(|(size, figure)| (size.ln(), figure.ln())).collect();
+    let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / logs.len() as f64;
+    let (size_mean, figure_mean) = (mean(|log| log.0), mean(|log| log.1));
+    let both: f64 = logs.iter().map(|(size, figure)| (size - size_mean) * (figure - figure_mean)).sum();
+    both / logs.iter().map(|(size, _)| (size - size_mean).powi(2)).sum::<f64>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_slope_is_the_exponent() {
+        let points: Vec<(f64, f64)> = [1.0, 2.0, 5.0, 9.0].map(|size: f64| (size, 3.0 * size.powf(1.5))).to_vec();
+        assert!((log_log_slope(&points) - 1.5).abs() < 1e-9);
+    }
 
     #[test]
     fn the_median_of_an_even_number_is_between_the_middle_two() {

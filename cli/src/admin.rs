@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use meros_proto::v1::admin_client::AdminClient;
-use meros_proto::{KillTask, STATE_BYTES_MAX, TOKEN_KEY, Teardown, WireError, v1};
-use meros_types::{ClusterState, FrameworkId};
+use meros_proto::{
+    Explain, KillTask, MarkGone, RemoveWindow, STATE_BYTES_MAX, SetDuty, SetWindow, TOKEN_KEY, Teardown, WireError, v1,
+};
+use meros_types::{AgentId, ClusterState, Duty, Explanation, FrameworkId, RolesUpdate, Window};
 use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::args::Connection;
 use crate::error::Error;
@@ -25,6 +27,7 @@ pub(crate) const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+type Client = AdminClient<InterceptedService<Channel, Bearer>>;
 type Bearer = Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send + Sync>;
 
 /// A connection, made when it is first needed and again when it breaks.
@@ -52,39 +55,77 @@ impl Admin {
 
     /// The whole cluster at one moment.
     pub(crate) async fn state(&mut self, patience: Duration) -> Result<ClusterState, Error> {
-        let ends = Instant::now() + patience;
-        let mut pause = PAUSE_MIN;
-        let reply = loop {
-            match self.client().get_state(v1::GetStateRequest {}).await {
-                Ok(reply) => break reply.into_inner(),
-                Err(status) => self.wait_or_fail(status, ends, &mut pause).await?,
-            }
-        };
+        let reply = self.ask(patience, None, async |mut client| client.get_state(v1::GetStateRequest {}).await).await?;
         ClusterState::try_from(reply).map_err(|source| self.unreadable(source))
     }
 
     /// Has a task ended. When this returns, that is under way.
     pub(crate) async fn kill(&mut self, kill: KillTask, patience: Duration) -> Result<(), Error> {
-        let ends = Instant::now() + patience;
-        let mut pause = PAUSE_MIN;
-        loop {
-            match self.client().kill_task(v1::KillTaskRequest::from(kill.clone())).await {
-                Ok(_) => return Ok(()),
-                Err(status) => self.wait_or_fail(status, ends, &mut pause).await?,
-            }
-        }
+        let request = v1::KillTaskRequest::from(kill);
+        self.ask(patience, None, async |mut client| client.kill_task(request.clone()).await).await.map(drop)
     }
 
     /// Ends a framework for good. When this returns, that is on the master's disk.
     pub(crate) async fn teardown(&mut self, framework: FrameworkId, patience: Duration) -> Result<(), Error> {
+        let request = v1::TeardownRequest::from(Teardown { framework });
+        let ask = async |mut client: Client| client.teardown(request.clone()).await;
+        self.ask(patience, Some(Code::NotFound), ask).await.map(drop)
+    }
+
+    /// Changes the settings of roles. When this returns, they are on the master's disk, and in force.
+    pub(crate) async fn update_roles(&mut self, update: RolesUpdate, patience: Duration) -> Result<(), Error> {
+        let request = v1::UpdateRolesRequest::from(update);
+        self.ask(patience, None, async |mut client| client.update_roles(request.clone()).await).await.map(drop)
+    }
+
+    /// Says whether an agent may be offered and its tasks may stay. When this returns, that is on the master's disk.
+    pub(crate) async fn set_duty(&mut self, agent: AgentId, duty: Duty, patience: Duration) -> Result<(), Error> {
+        let request = v1::SetDutyRequest::from(SetDuty { agent, duty });
+        self.ask(patience, None, async |mut client| client.set_duty(request.clone()).await).await.map(drop)
+    }
+
+    /// Says that an agent will never return. When this returns, that is on the master's disk.
+    pub(crate) async fn mark_gone(&mut self, agent: AgentId, patience: Duration) -> Result<(), Error> {
+        let request = v1::MarkGoneRequest::from(MarkGone { agent });
+        self.ask(patience, None, async |mut client| client.mark_gone(request.clone()).await).await.map(drop)
+    }
+
+    /// Sets a maintenance window. When this returns, it is on the master's disk.
+    pub(crate) async fn set_window(&mut self, window: Window, patience: Duration) -> Result<(), Error> {
+        let request = v1::SetWindowRequest::from(SetWindow { window });
+        self.ask(patience, None, async |mut client| client.set_window(request.clone()).await).await.map(drop)
+    }
+
+    /// Removes a maintenance window. When this returns, it is off the master's disk.
+    pub(crate) async fn remove_window(&mut self, id: String, patience: Duration) -> Result<(), Error> {
+        let request = v1::RemoveWindowRequest::from(RemoveWindow { id });
+        let ask = async |mut client: Client| client.remove_window(request.clone()).await;
+        self.ask(patience, Some(Code::NotFound), ask).await.map(drop)
+    }
+
+    /// Why a framework has no more offers than it has.
+    pub(crate) async fn explain(&mut self, explain: Explain, patience: Duration) -> Result<Vec<Explanation>, Error> {
+        let request = v1::ExplainRequest::from(explain);
+        let reply = self.ask(patience, None, async |mut client| client.explain(request.clone()).await).await?;
+        let read = reply.explanations.into_iter().map(Explanation::try_from).collect::<Result<_, _>>();
+        read.map_err(|source| self.unreadable(source))
+    }
+
+    /// Asks until there is an answer. One who asks again because an answer was lost may be told with the code `done` that the
+    /// attempt before has done it.
+    async fn ask<T: Default>(
+        &mut self,
+        patience: Duration,
+        done: Option<Code>,
+        call: impl AsyncFn(Client) -> Result<Response<T>, Status>,
+    ) -> Result<T, Error> {
         let ends = Instant::now() + patience;
         let mut pause = PAUSE_MIN;
         let mut tried = false;
         loop {
-            match self.client().teardown(v1::TeardownRequest::from(Teardown { framework })).await {
-                Ok(_) => return Ok(()),
-                // The attempt whose answer was lost has done it.
-                Err(status) if tried && status.code() == Code::NotFound => return Ok(()),
+            match call(self.client()).await {
+                Ok(reply) => return Ok(reply.into_inner()),
+                Err(status) if tried && Some(status.code()) == done => return Ok(T::default()),
                 Err(status) => self.wait_or_fail(status, ends, &mut pause).await?,
             }
             tried = true;
@@ -92,7 +133,7 @@ impl Admin {
     }
 
     /// A client of the master's service for operators, whose calls carry the token.
-    pub(crate) fn client(&self) -> AdminClient<InterceptedService<Channel, Bearer>> {
+    pub(crate) fn client(&self) -> Client {
         let authorization = self.authorization.clone();
         let bearer: Bearer = Box::new(move |mut request: Request<()>| {
             request.metadata_mut().insert(TOKEN_KEY, authorization.clone());

@@ -102,8 +102,10 @@ fn explained(error: Error, lasting: Option<&Lasting>) -> Error {
 fn items(arguments: &BatchArgs) -> Result<Vec<Item>, Error> {
     let text = read(&arguments.file)?;
     let resources = Resources::none().with_cpu_milli(arguments.cpus).with_memory_bytes(arguments.mem);
-    let items = Item::from_lines(&text).into_iter();
-    Ok(items.map(|item| Item { resources: resources.clone(), retries: arguments.retries, ..item }).collect())
+    let shape = framework::shape(resources, arguments.on.clone())?;
+    let (needs, retries) =
+        (|item| Item { resources: shape.resources.clone(), constraints: shape.constraints.clone(), ..item }, arguments.retries);
+    Ok(Item::from_lines(&text).into_iter().map(|item| Item { retries, ..needs(item) }).collect())
 }
 
 fn read(file: &Path) -> Result<String, Error> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use meros_agent::{AgentOptions, IsolationMode};
 use meros_master::{Master, MasterOptions, Timings};
+use meros_types::{LEAST_MAX, Resources};
 
 use crate::args::{AgentArgs, Isolation, MasterArgs};
 use crate::error::Error;
@@ -39,6 +40,9 @@ fn master_options(arguments: MasterArgs) -> Result<MasterOptions, Error> {
             ephemeral_timeout: arguments.ephemeral_timeout,
         },
         weights: arguments.weight.into_iter().collect(),
+        region: arguments.region,
+        least: few(arguments.least_offer)?,
+        unshared: arguments.unshared.into_iter().collect(),
         token_file: arguments.token_file,
         allow_insecure_listen: arguments.insecure_listen,
         destroy_on_exit: arguments.destroy_on_exit,
@@ -47,12 +51,20 @@ fn master_options(arguments: MasterArgs) -> Result<MasterOptions, Error> {
     })
 }
 
+fn few(least: Vec<Resources>) -> Result<Vec<Resources>, Error> {
+    match least.len() {
+        0..=LEAST_MAX => Ok(least),
+        many => Err(Error::Usage(format!("`least-offer` has {many} values, and {LEAST_MAX} is the most"))),
+    }
+}
+
 fn agent_options(arguments: AgentArgs) -> Result<AgentOptions, Error> {
     Ok(AgentOptions {
         name: arguments.name,
         hostname: arguments.hostname,
         resources: arguments.resources,
         attributes: arguments.attributes.unwrap_or_default(),
+        domain: arguments.domain,
         silence_max: arguments.silence_max,
         isolation: match arguments.isolation {
             Isolation::Auto => IsolationMode::Auto,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meros::{Framework, Handle, Running, Scheduler};
-use meros_types::Role;
+use meros_types::{CONSTRAINTS_MAX, Constraint, Resources, Role, Shape};
 
 use tokio::time::timeout;
 
@@ -29,6 +29,14 @@ pub(crate) fn named(connection: &Connection, name: &str, role: &Role) -> Framewo
     match &connection.token_file {
         Some(file) => framework.token_file(file),
         None => framework,
+    }
+}
+
+/// What each task needs, and where.
+pub(crate) fn shape(resources: Resources, constraints: Vec<Constraint>) -> Result<Shape, Error> {
+    match constraints.len() {
+        0..=CONSTRAINTS_MAX => Ok(Shape { constraints, ..Shape::of(resources) }),
+        many => Err(Error::Usage(format!("there are {many} constraints (--on), and {CONSTRAINTS_MAX} is the most"))),
     }
 }
 

@@ -15,8 +15,7 @@ use tonic::{Code, Status};
 use crate::admin::{Admin, PAUSE_MAX, PAUSE_MIN, is_away, reason};
 use crate::args::LogsArgs;
 use crate::error::Error;
-use crate::output;
-use crate::status::framework_of;
+use crate::{find, output};
 
 /// How long a follower waits for a master or an agent to come back: somebody will end the command before.
 const FOLLOWER_WAIT: Duration = Duration::from_secs(365 * 86_400);
@@ -31,7 +30,7 @@ pub(crate) async fn logs(arguments: LogsArgs) -> Result<(), Error> {
     let first = arguments.patience.wait;
     let patience = LogPatience { first, again: if arguments.follow { FOLLOWER_WAIT } else { first } };
     let framework = match &arguments.framework {
-        Some(prefix) => Some(framework_of(&admin.state(first).await?, prefix)?),
+        Some(wanted) => Some(find::framework(&admin.state(first).await?, wanted)?.id),
         None => None,
     };
     let stream = if arguments.stderr { LogStream::Stderr } else { LogStream::Stdout };

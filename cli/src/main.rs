@@ -6,18 +6,25 @@
 mod admin;
 mod args;
 mod batch;
+mod calendar;
 mod children;
 mod config;
 mod daemons;
 mod demo;
+mod duty;
 mod error;
+mod explain;
+mod find;
 mod framework;
 mod local;
 mod logging;
 mod logs;
+mod maintenance;
 mod output;
 mod progress;
+mod quota;
 mod registry;
+mod roles;
 mod run;
 mod signals;
 mod simulate;
@@ -85,6 +92,15 @@ fn perform(action: Action, log_filter: String) -> Result<u8, Error> {
         Action::Status(arguments) => runtime.block_on(status::status(arguments)).map(|()| 0),
         Action::Kill(arguments) => runtime.block_on(status::kill(arguments)).map(|()| 0),
         Action::Teardown(arguments) => runtime.block_on(teardown::teardown(arguments)).map(|()| 0),
+        Action::Roles(arguments) => runtime.block_on(roles::roles(arguments)).map(|()| 0),
+        Action::Quota(arguments) => runtime.block_on(quota::quota(arguments)).map(|()| 0),
+        Action::Weights(arguments) => runtime.block_on(roles::weights(arguments)).map(|()| 0),
+        Action::Deactivate(arguments) => runtime.block_on(duty::deactivate(arguments)).map(|()| 0),
+        Action::Reactivate(arguments) => runtime.block_on(duty::reactivate(arguments)).map(|()| 0),
+        Action::Drain(arguments) => runtime.block_on(duty::drain(arguments)).map(|()| 0),
+        Action::Gone(arguments) => runtime.block_on(duty::gone(arguments)).map(|()| 0),
+        Action::Maintenance(arguments) => runtime.block_on(maintenance::maintenance(arguments)).map(|()| 0),
+        Action::Explain(arguments) => runtime.block_on(explain::explain(arguments)).map(|()| 0),
         Action::Registry(arguments) => registry::run(arguments).map(|()| 0),
         Action::Logs(arguments) => runtime.block_on(logs::logs(arguments)).map(|()| 0),
         Action::Simulate(arguments) => simulate::run(&arguments).map(|()| 0),

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use meros::{Context, Handle, Offer, Scheduler, Session};
 use meros_proto::ReadLog;
-use meros_types::{Command, Demand, FrameworkId, LogStream, Reason, Resources, Role, TaskId, TaskSpec, TaskState, TaskUpdate};
+use meros_types::{
+    Command, Demand, FrameworkId, LogStream, Reason, Resources, Role, Shape, TaskId, TaskSpec, TaskState, TaskUpdate,
+};
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -37,7 +39,8 @@ pub(crate) async fn run(arguments: RunArgs) -> Result<u8, Error> {
     let name = arguments.name.clone().unwrap_or_else(|| program_name(&words[0]));
     let resources = Resources::none().with_cpu_milli(arguments.cpus).with_memory_bytes(arguments.mem);
     let (progress, mut seen) = watch::channel(Progress::default());
-    let scheduler = OneTask { command: Command::words(words), resources, pids: arguments.pids, name, task: None, progress };
+    let shape = framework::shape(resources, arguments.on)?.copies(1);
+    let scheduler = OneTask { command: Command::words(words), shape, pids: arguments.pids, name, task: None, progress };
     let (handle, mut running) = framework::start(&arguments.connection, FRAMEWORK_NAME, &arguments.role, scheduler)?;
     let mut following = Following { connection: arguments.connection, begun: false, copies: JoinSet::new() };
     let end = tokio::select! {
@@ -45,7 +48,8 @@ pub(crate) async fn run(arguments: RunArgs) -> Result<u8, Error> {
         // It ends by itself only when its session can't go on.
         ended = &mut running => return Err(ended.map_or_else(Error::from, |_| Error::Interrupted)),
     };
-    if end.is_ok() {
+    // What was written on an agent that will never return can't be read.
+    if end.as_ref().is_ok_and(|end| end.state != TaskState::GoneByOperator) {
         tokio::select! {
             () = following.finish() => {}
             // Whoever does not want to wait for the rest of the output need not.
@@ -176,7 +180,7 @@ struct Progress {
 /// A scheduler with one task.
 struct OneTask {
     command: Command,
-    resources: Resources,
+    shape: Shape,
     pids: Option<u32>,
     name: String,
     task: Option<TaskId>,
@@ -186,9 +190,9 @@ struct OneTask {
 impl Scheduler for OneTask {
     fn offers(&mut self, offers: &mut [Offer], cx: &mut Context) {
         let Some(session) = cx.session().copied() else { return };
-        let Some(offer) = offers.iter_mut().find(|offer| self.task.is_none() && offer.fits(&self.resources)) else { return };
+        let Some(offer) = offers.iter_mut().find(|offer| self.task.is_none() && offer.suits(&self.shape)) else { return };
         let id = cx.new_task_id();
-        let mut task = TaskSpec::new(id.clone(), self.command.clone(), self.resources.clone()).named(self.name.clone());
+        let mut task = TaskSpec::new(id.clone(), self.command.clone(), self.shape.resources.clone()).named(self.name.clone());
         task.pids_limit = self.pids;
         match offer.launch(task) {
             Ok(()) => {
@@ -215,12 +219,14 @@ impl Scheduler for OneTask {
         }
         self.progress.send_modify(|progress| {
             progress.started |= update.state == TaskState::Running || update.exit.is_some();
-            progress.end = update.state.is_terminal().then(|| update.clone());
+            // An operator's word that its agent will never return is the last that will be heard of it.
+            let is_over = update.state.is_terminal() || update.state == TaskState::GoneByOperator;
+            progress.end = is_over.then(|| update.clone());
         });
     }
 
     fn demand(&self, _role: &Role) -> Demand {
-        if self.task.is_none() { Demand::of(self.resources.clone(), 1) } else { Demand::nothing() }
+        if self.task.is_none() { Demand { shapes: vec![self.shape.clone()] } } else { Demand::nothing() }
     }
 
     fn registered(&mut self, _session: &Session, _cx: &mut Context) {

@@ -3,22 +3,26 @@
 use std::time::{Duration, SystemTime};
 
 use meros_proto::KillTask;
-use meros_types::{AgentId, AgentState, ClusterState, FrameworkId, FrameworkState, OfferState, Resources, TaskInfo, TaskState};
+use meros_types::{AgentId, AgentState, ClusterState, Duty, FrameworkState, OfferState, Resources, TaskInfo, TaskState};
 
 use crate::admin::Admin;
 use crate::args::{KillArgs, StatusArgs, StatusPart};
 use crate::error::Error;
+use crate::explain::described;
+use crate::find;
 use crate::output::{self, Cell, Column, Look, Table, Tone};
 
 const AGENTS: &[Column] = &[
     Column::text("AGENT"),
     Column::text("HOST"),
     Column::text("STATE"),
+    Column::text("DUTY"),
     Column::text("TOTAL"),
     Column::text("FREE"),
     Column::text("OFFERED"),
     Column::text("USED"),
     Column::text("RELEASING"),
+    Column::text("DOMAIN"),
     Column::text("ATTRIBUTES"),
 ];
 
@@ -31,6 +35,8 @@ const FRAMEWORKS: &[Column] = &[
     Column::number("TASKS"),
     Column::number("OFFERS"),
     Column::text("ALLOCATED"),
+    Column::number("SHARE"),
+    Column::text("DEMAND"),
     Column::text("KEY"),
 ];
 
@@ -57,6 +63,9 @@ const OFFERS: &[Column] = &[
     Column::number("AGE S"),
 ];
 
+/// How many shapes of a framework's demand its row has.
+const DEMAND_SHAPES_MAX: usize = 3;
+
 /// `meros status`.
 pub(crate) async fn status(arguments: StatusArgs) -> Result<(), Error> {
     let state = Admin::new(&arguments.connection)?.state(arguments.patience.wait).await?;
@@ -82,23 +91,12 @@ pub(crate) async fn kill(arguments: KillArgs) -> Result<(), Error> {
     let mut admin = Admin::new(&arguments.connection)?;
     let patience = arguments.patience.wait;
     let framework = match &arguments.framework {
-        Some(prefix) => Some(framework_of(&admin.state(patience).await?, prefix)?),
+        Some(wanted) => Some(find::framework(&admin.state(patience).await?, wanted)?.id),
         None => None,
     };
     let kill = KillTask { framework, task: arguments.task.clone(), grace: arguments.grace };
     admin.kill(kill, patience).await?;
     Ok(output::say(format!("{} is being killed", arguments.task))?)
-}
-
-/// The one framework whose id begins so.
-pub(crate) fn framework_of(state: &ClusterState, prefix: &str) -> Result<FrameworkId, Error> {
-    let wanted = prefix.to_ascii_lowercase();
-    let mut found = state.frameworks.iter().map(|framework| framework.id).filter(|id| id.to_string().starts_with(&wanted));
-    match (found.next(), found.next()) {
-        (Some(id), None) => Ok(id),
-        (None, _) => Err(Error::Usage(format!("no framework's id begins with {prefix} (see `meros status frameworks`)"))),
-        (Some(_), Some(_)) => Err(Error::Usage(format!("several frameworks' ids begin with {prefix}; give more of it"))),
-    }
 }
 
 /// All four parts, each with its heading.
@@ -140,17 +138,29 @@ fn agent(agent: &AgentState) -> Vec<Cell> {
         agent.id.short().into(),
         agent.hostname.clone().into(),
         state,
+        duty(agent),
         amount(&agent.total),
         amount(&agent.free),
         offered,
         used,
         amount(&agent.releasing),
+        agent.domain.as_ref().map(ToString::to_string).unwrap_or_default().into(),
         agent.attributes.to_string().into(),
     ]
 }
 
+/// One that is drained says so: the machine can go.
+fn duty(agent: &AgentState) -> Cell {
+    match agent.duty {
+        Duty::Active => agent.duty.to_string().into(),
+        Duty::Draining(_) if agent.drained => Cell::toned("DRAINED", Tone::Good),
+        Duty::Draining(_) | Duty::Deactivated => Cell::toned(agent.duty.to_string(), Tone::Middling),
+    }
+}
+
 fn framework(framework: &FrameworkState) -> Vec<Cell> {
     let roles: Vec<&str> = framework.roles.iter().map(|role| role.as_str()).collect();
+    let share = framework.clients.iter().map(|client| client.share_millionths).sum();
     vec![
         framework.id.short().into(),
         framework.name.clone().into(),
@@ -160,8 +170,24 @@ fn framework(framework: &FrameworkState) -> Vec<Cell> {
         framework.live_tasks.to_string().into(),
         framework.offers.to_string().into(),
         amount(&framework.allocated),
+        output::percent(share).into(),
+        demand(framework).into(),
         framework.key.clone().unwrap_or_default().into(),
     ]
+}
+
+/// What it wants beyond what it has: each shape, with the role when there are several.
+fn demand(framework: &FrameworkState) -> String {
+    let wanted = framework.clients.iter().flat_map(|client| client.demand.shapes.iter().map(move |shape| (&client.role, shape)));
+    let wanted: Vec<_> = wanted.filter(|(_, shape)| shape.copies != Some(0)).collect();
+    let shown = wanted.iter().take(DEMAND_SHAPES_MAX).map(|(role, shape)| match framework.roles.len() {
+        1 => described(shape),
+        _ => format!("{role}: {}", described(shape)),
+    });
+    let more = wanted.len().saturating_sub(DEMAND_SHAPES_MAX);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let all: Vec<String> = shown.chain(more).collect();
+    if all.is_empty() { "-".to_owned() } else { all.join(", ") }
 }
 
 fn task(task: &TaskInfo, state: &ClusterState) -> Vec<Cell> {

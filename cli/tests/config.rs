@@ -113,7 +113,10 @@ fn what_is_printed_is_a_file_that_says_the_same() {
     round_trip(meros(home.path()).arg("agent"), "agent");
     let mut master = meros(home.path());
     master.args(["master", "--weight", "a=1,b/c=3", "--weight", "d=2", "--insecure-listen", "--listen", "[::]:0", "-vv"]);
+    master.args(["--least-offer", "cpus:1;mem:1GiB|gpus:1", "--region", "eu", "--unshared", "gpus", "--unshared", "a,b"]);
     let said = round_trip(master.env("MEROS_TOKEN_FILE", "a \"b\"\\c#\td"), "master");
+    assert_eq!(said["least-offer"], toml::Value::from(vec!["cpus:1;mem:1GiB", "gpus:1"]));
+    assert_eq!(said["unshared"], toml::Value::from(vec!["gpus", "a", "b"]));
     assert_eq!(said["weight"], toml::Value::from(vec!["a=1", "b/c=3", "d=2"]));
     assert_eq!(said["token-file"].as_str(), Some("a \"b\"\\c#\td"));
     let (home, path) =
@@ -159,6 +162,9 @@ fn a_bad_value_in_a_file_is_named_with_its_line() {
     refused_file("master", "\nheartbeat = 5", &key("heartbeat"), &["5s"]);
     refused_file("master", "\nheartbeat = [\"5s\"]", &key("heartbeat"), &["array"]);
     refused_file("master", "\nweight = { batch = 0 }", &key("weight"), &["batch=0", "whole number from 1"]);
+    refused_file("master", "\nleast-offer = [\"cpus:1\", \"mem:8\"]", &key("least-offer"), &["8MiB"]);
+    refused_file("master", "\nleast-offer = 1", &key("least-offer"), &["integer", "array"]);
+    refused_file("agent", "\ndomain = \"eu\"", &key("domain"), &["region/zone"]);
     refused_file("master", "\ninsecure-listen = \"yes\"", &key("insecure-listen"), &["string", "true or false"]);
     refused_file("master", "\nwork-dir = \"\"", &key("work-dir"), &["empty"]);
     // Also where a flag goes before it.

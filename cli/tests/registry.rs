@@ -157,7 +157,7 @@ async fn a_framework_is_torn_down_by_its_id_or_its_key_and_its_tasks_end() {
     let id = word(&cluster.status("frameworks")[0], "id");
     failed(&cluster.run(&["teardown", "zzz"]), 2, &["zzz", "meros status frameworks"]);
     failed(&cluster.run(&["teardown", &id, "--key", "nobody's"]), 2, &["nobody's", "meros status frameworks"]);
-    failed(&cluster.run(&["teardown"]), 2, &["FRAMEWORK_ID"]);
+    failed(&cluster.run(&["teardown"]), 2, &["FRAMEWORK"]);
     // Nothing has ended by these.
     assert_eq!(cluster.status("frameworks")[0]["connected"], true);
 

@@ -30,12 +30,29 @@ fn a_bad_flag_is_named_with_what_to_write_instead() {
     refused(&[], &["master", "--heartbeat", "5"], &["--heartbeat", "5s"]);
     refused(&[], &["master", "--listen", "localhost"], &["--listen", "127.0.0.1:5050"]);
     refused(&[], &["master", "--weight", "batch"], &["--weight", "batch=3"]);
+    refused(&[], &["master", "--region", "eu/eu-1"], &["flag --region: ", "no / , ;"]);
+    refused(&[], &["master", "--least-offer", "cpus:1|mem:8"], &["flag --least-offer: ", "8MiB or 8GiB"]);
+    refused(&[], &["master", "--least-offer", &["cpus:1"; 17].join("|")], &["`least-offer`", "17", "16"]);
+    refused(&[], &["master", "--unshared", "gpus,ports"], &["flag --unshared: ", "ports"]);
+    refused(&[], &["agent", "--domain", "eu"], &["flag --domain: ", "region/zone"]);
     refused(&[], &["master", "--heartbeat", "9s", "--unreachable-after", "8s"], &["--unreachable-after", "--heartbeat"]);
     refused(&[], &["run", "--cpus", "many", "--", "true"], &["--cpus", "0.5"]);
     refused(&[], &["run", "--mem", "64", "--", "true"], &["--mem", "64MiB"]);
     refused(&[], &["run", "--role", "a//b", "--", "true"], &["--role"]);
     refused(&[], &["run", "--cpus"], &["--cpus"]);
     refused(&[], &["kill", "a b"], &["TASK", "space"]);
+    refused(&[], &["run", "--on", "rack=", "--", "true"], &["--on", "rack=a,b"]);
+    refused(&[], &["run", "--on", "@rack", "--", "true"], &["--on", "@zone"]);
+    refused(&[], &["quota", "set", "a", "--limit", "mem:8"], &["--limit", "8GiB"]);
+    refused(&[], &["quota", "set", "a", "--limit", ""], &["--limit", "empty"]);
+    refused(&[], &["quota", "set", "a", "--limit", "cpus:1", "--no-limit"], &["--limit", "--no-limit"]);
+    refused(&[], &["quota", "set", "a", "--file", "-"], &["--file"]);
+    refused(&[], &["quota", "set", "--file", "does-not-exist.toml"], &["does-not-exist.toml"]);
+    refused(&[], &["weights", "batch"], &["ROLE=WEIGHT", "batch=3"]);
+    refused(&[], &["drain", "a", "--deadline", "5"], &["--deadline", "5s"]);
+    refused(&[], &["maintenance", "set", "a", "b", "--start", "noon", "--duration", "1h"], &["--start", "2026-12-01T22:00:00Z"]);
+    refused(&[], &["maintenance", "set", "a", "b", "--start", "+1h", "--duration", "0s"], &["--duration"]);
+    refused(&[], &["explain", "a", "--shape", "cpus:1", "--on", "a,b"], &["--on", "rack=a,b"]);
     refused(&[], &["status", "--log-level", "a=b=c"], &["--log-level", "debug"]);
 }
 
@@ -58,6 +75,13 @@ fn what_is_missing_or_unknown_is_named() {
     refused(&[], &["agnt"], &["agnt", "agent"]);
     refused(&[], &["run"], &["COMMAND", "meros run --help"]);
     refused(&[], &["status", "nodes"], &["nodes", "agents, frameworks, tasks, offers"]);
+    for command in ["quota", "maintenance"] {
+        refused(&[], &[command], &["a command is missing", &format!("meros {command} --help")]);
+    }
+    for command in ["deactivate", "reactivate", "drain", "gone"] {
+        refused(&[], &[command], &["AGENT", &format!("meros {command} --help")]);
+    }
+    refused(&[], &["explain"], &["FRAMEWORK"]);
     refused(&[], &["batch", "does-not-exist.txt"], &["does-not-exist.txt"]);
     refused(&[], &["batch", "/dev/null"], &["no command"]);
 }
@@ -70,8 +94,32 @@ fn help_teaches() {
     {
         assert!(whole.contains(word), "no {word:?} in: {whole}");
     }
-    for command in ["master", "agent", "local", "run", "batch", "status", "kill", "simulate"] {
-        let output = run(&[command, "--help"]);
+    for command in [
+        "master",
+        "agent",
+        "local",
+        "run",
+        "batch",
+        "status",
+        "kill",
+        "simulate",
+        "roles",
+        "quota",
+        "quota set",
+        "quota clear",
+        "weights",
+        "deactivate",
+        "reactivate",
+        "drain",
+        "gone",
+        "maintenance",
+        "maintenance set",
+        "maintenance remove",
+        "maintenance list",
+        "explain",
+    ] {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let output = run(&words);
         let help = text(&output.stdout);
         assert!(output.status.success());
         assert!(help.contains("Example") && help.contains(&format!("meros {command}")), "{help}");

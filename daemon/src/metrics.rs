@@ -1,5 +1,5 @@
 //! The page that Prometheus reads. The text is made anew for each scrape. Deliberately absent: figures per task, framework or
-//! agent, whose number is not ours to bound.
+//! agent, whose number is not ours to bound. Whoever has figures by label bounds how many.
 
 use std::fmt;
 use std::fs;
@@ -29,18 +29,33 @@ pub fn page(samples: impl IntoIterator<Item = Sample>) -> Result<String, fmt::Er
     Ok(page)
 }
 
-/// One figure: its name, what it is, its kind and its value.
-pub type Sample = (&'static str, &'static str, MetricType, f64);
+/// A label and its value.
+pub type Label = (&'static str, String);
+
+/// A name, what it means, its kind, and its figures: one without labels, or any number that their labels tell apart.
+#[derive(Debug)]
+pub struct Sample {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricType,
+    figures: Vec<(Vec<Label>, f64)>,
+}
 
 #[derive(Debug)]
 struct Samples(Vec<Sample>);
 
 impl Collector for Samples {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        for (name, help, kind, value) in &self.0 {
+        for Sample { name, help, kind, figures } in &self.0 {
             // As a gauge also where it is a counter: a gauge's name is written as it is, while OpenMetrics, which the library
             // writes for a counter, names its HELP otherwise than its value, and Prometheus' classic format does not know that.
-            encoder.encode_descriptor(name, help, None, *kind)?.encode_gauge(value)?;
+            let mut metric = encoder.encode_descriptor(name, help, None, *kind)?;
+            for (labels, value) in figures {
+                match labels.is_empty() {
+                    true => metric.encode_gauge(value)?,
+                    false => metric.encode_family(&labels.as_slice())?.encode_gauge(value)?,
+                }
+            }
         }
         Ok(())
     }
@@ -48,17 +63,27 @@ impl Collector for Samples {
 
 /// What only rises.
 pub fn counter(name: &'static str, help: &'static str, value: u64) -> Sample {
-    (name, help, MetricType::Counter, value as f64)
+    amount_counter(name, help, value as f64)
+}
+
+/// What only rises, and not by whole numbers.
+pub fn amount_counter(name: &'static str, help: &'static str, value: f64) -> Sample {
+    Sample { name, help, kind: MetricType::Counter, figures: vec![(Vec::new(), value)] }
 }
 
 /// What goes up and down.
 pub fn gauge(name: &'static str, help: &'static str, value: u64) -> Sample {
-    (name, help, MetricType::Gauge, value as f64)
+    gauges(name, help, vec![(Vec::new(), value as f64)])
+}
+
+/// What goes up and down, once for each of these labels.
+pub fn gauges(name: &'static str, help: &'static str, figures: Vec<(Vec<Label>, f64)>) -> Sample {
+    Sample { name, help, kind: MetricType::Gauge, figures }
 }
 
 /// Under the names that Prometheus' own client libraries use. What the system won't say is left out.
 fn process() -> Vec<Sample> {
-    let cpu = cpu().map(|cpu| ("process_cpu_seconds_total", "User and system CPU time.", MetricType::Counter, cpu.as_secs_f64()));
+    let cpu = cpu().map(|cpu| amount_counter("process_cpu_seconds_total", "User and system CPU time.", cpu.as_secs_f64()));
     let memory = resident_bytes().map(|bytes| gauge("process_resident_memory_bytes", "Resident memory.", bytes));
     let files =
         fs::read_dir("/proc/self/fd").ok().map(|files| gauge("process_open_fds", "Open file descriptors.", files.count() as u64));
@@ -96,5 +121,14 @@ mod tests {
             assert_eq!(name.ends_with("_total"), three[1].ends_with(" counter"), "{three:?}");
         }
         assert!(page.contains("\nx_total 7.0\n"), "{page}");
+    }
+
+    #[test]
+    fn figures_of_one_name_are_told_apart_by_their_labels() {
+        let of = |role: &str, value| (vec![("role", role.to_owned()), ("resource", "cpus".to_owned())], value);
+        let page = page([gauges("y", "How much.", vec![of("a/b", 0.5), of("*", 2.0)])]).unwrap();
+        let wanted =
+            "# HELP y How much.\n# TYPE y gauge\ny{role=\"a/b\",resource=\"cpus\"} 0.5\ny{role=\"*\",resource=\"cpus\"} 2.0\n";
+        assert!(page.starts_with(wanted), "{page}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meros_proto::TokenError;
 use meros_session::{Host, Identity, Saved, Scheduler};
-use meros_types::Role;
+use meros_types::{OfferPreferences, Resources, Role};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::address::Master;
@@ -32,6 +32,7 @@ pub struct Framework {
     key: Option<String>,
     roles: Vec<String>,
     failover_timeout: Option<Duration>,
+    preferences: OfferPreferences,
     master: Option<String>,
     token_file: Option<PathBuf>,
     state: Option<Box<dyn StateStore>>,
@@ -46,8 +47,16 @@ impl fmt::Debug for Framework {
 impl Framework {
     /// A framework of this name, in the role `*`, at the master that `MEROS_MASTER` names or else at 127.0.0.1:5050.
     pub fn new(name: impl Into<String>) -> Self {
-        let (key, roles, failover_timeout) = (None, Vec::new(), None);
-        Self { name: name.into(), key, roles, failover_timeout, master: None, token_file: None, state: None }
+        Self {
+            name: name.into(),
+            key: None,
+            roles: Vec::new(),
+            failover_timeout: None,
+            preferences: OfferPreferences::default(),
+            master: None,
+            token_file: None,
+            state: None,
+        }
     }
 
     /// The master's address: `host:port`.
@@ -75,6 +84,36 @@ impl Framework {
     #[must_use]
     pub fn failover_timeout(mut self, timeout: Duration) -> Self {
         self.failover_timeout = Some(timeout);
+        self
+    }
+
+    /// How long each offer stands, from a second to an hour. By default as the master has it: 30 s unless its operator says
+    /// otherwise.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.preferences.lease = Some(lease);
+        self
+    }
+
+    /// What an offer must contain at least where any will do ([`meros_types::Demand::anything`]). May be said up to 16 times: one of them is
+    /// enough. By default as the master has it.
+    #[must_use]
+    pub fn least(mut self, least: Resources) -> Self {
+        self.preferences.least.push(least);
+        self
+    }
+
+    /// Wants offers of agents with GPUs also for shapes that ask for none. By default those agents are left to whoever does.
+    #[must_use]
+    pub fn gpu_agents(mut self) -> Self {
+        self.preferences.gpu_agents = true;
+        self
+    }
+
+    /// Wants offers of agents in other regions than the master's, also for shapes without a constraint on the region.
+    #[must_use]
+    pub fn remote_regions(mut self) -> Self {
+        self.preferences.remote_regions = true;
         self
     }
 
@@ -128,6 +167,7 @@ impl Framework {
         let mut identity = Identity::new(self.name);
         identity.key = self.key;
         identity.failover_timeout = self.failover_timeout;
+        identity.preferences = self.preferences;
         if !self.roles.is_empty() {
             identity.roles = self.roles.iter().map(|role| Role::new(role)).collect::<Result<_, _>>()?;
         }

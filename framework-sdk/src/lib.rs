@@ -119,8 +119,9 @@ pub use meros_session::{
     SessionKind, StateChange, Task, TimerId,
 };
 pub use meros_types::{
-    AgentId, Attributes, Command, Demand, Epoch, Exit, FILTER_DEFAULT, FactId, FrameworkId, Incarnation, LaunchId, Limitation,
-    OfferId, OfferedAgent, PortRange, Ports, Program, Reason, Resources, ResourcesError, Role, SHAPES_MAX, SessionEndKind, Shape,
-    Shortfall, Source, TaskId, TaskSpec, TaskState, TaskUpdate, Term, Time, Usage, WallTime,
+    AgentId, Attributes, Command, Constraint, Demand, Domain, Epoch, Exit, Explanation, FILTER_DEFAULT, FactId, FrameworkId,
+    Incarnation, LaunchId, Limitation, Obstacle, OfferId, OfferPreferences, OfferedAgent, PortRange, Ports, Program, Reason,
+    Resources, ResourcesError, Role, SHAPES_MAX, SessionEndKind, Shape, ShapeExplanation, Shortfall, Source, Standing, Subject,
+    TaskId, TaskSpec, TaskState, TaskUpdate, Term, Test, Time, Unavailability, Usage, WallTime,
 };
 pub use state::{FileStore, MemoryStore, StateError, StateStore};

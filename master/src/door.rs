@@ -83,9 +83,18 @@ impl From<Closed> for Status {
 pub(crate) fn refusal(error: &RequestError) -> Status {
     let message = error.to_string();
     match error {
-        RequestError::UnknownTask { .. } | RequestError::UnknownFramework { .. } => Status::not_found(message),
-        RequestError::AmbiguousTask { .. } => Status::failed_precondition(message),
-        RequestError::TooManyWait { .. } => Status::resource_exhausted(message),
+        RequestError::UnknownTask { .. }
+        | RequestError::UnknownFramework { .. }
+        | RequestError::UnknownAgent { .. }
+        | RequestError::UnknownWindow { .. }
+        | RequestError::UnknownRole { .. } => Status::not_found(message),
+        RequestError::Invalid { .. } => Status::invalid_argument(message),
+        RequestError::AmbiguousTask { .. } | RequestError::AgentGone { .. } | RequestError::Contradiction { .. } => {
+            Status::failed_precondition(message)
+        }
+        RequestError::TooManyWait { .. } | RequestError::TooMany { .. } | RequestError::TooManyChanges { .. } => {
+            Status::resource_exhausted(message)
+        }
         RequestError::AgentUnreachable { .. } => Status::unavailable(message),
     }
 }

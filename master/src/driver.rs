@@ -231,15 +231,17 @@ fn in_parts(message: ToFramework) -> impl Iterator<Item = ToFramework> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meros_types::{AgentId, Attributes, OfferId, OfferedAgent, Resources, Role, SessionId};
+    use meros_types::{AgentId, OfferId, OfferedAgent, Resources, Role, SessionId};
     use std::time::Duration;
 
     fn message(count: u64) -> ToFramework {
-        let agent = OfferedAgent { id: AgentId::from_bytes([1; 16]), hostname: "a".to_owned(), attributes: Attributes::default() };
+        let agent = OfferedAgent::new(AgentId::from_bytes([1; 16]), "a");
         let agent = Arc::new(agent);
         let (role, resources, lease) = (Role::default(), Resources::none(), Duration::from_secs(1));
-        let offer =
-            |id| Offer { id: OfferId(id), role: role.clone(), agent: Arc::clone(&agent), resources: resources.clone(), lease };
+        let offer = |id| {
+            let (id, role, agent, resources) = (OfferId(id), role.clone(), Arc::clone(&agent), resources.clone());
+            Offer { id, role, agent, resources, lease, unavailability: None }
+        };
         ToFramework { session: SessionId::default(), event: FrameworkEvent::Offers((0..count).map(offer).collect()) }
     }
 

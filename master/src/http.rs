@@ -4,6 +4,7 @@
 //! Prometheus come without one and there is nothing to do with what they tell. Deliberately absent: the web page.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,17 +16,36 @@ use meros_daemon::host::{HostCheck, guarded};
 use meros_daemon::metrics::CONTENT_TYPE as METRICS_TYPE;
 use meros_master_core::{Metrics, Reply, Request as Question};
 use meros_types::ClusterState;
+use tokio::sync::Mutex;
 
+use crate::decided::Decided;
 use crate::door::Door;
 use crate::driver::Counts;
 use crate::guard::{TOKEN_WANTED, TokenCheck};
 use crate::metrics;
+
+/// The figures by role and duty are made from the whole state, which takes the loop a while in a large cluster. They are made
+/// again after so many times that while, so that they cost a hundredth of its time however often somebody reads them.
+const DECIDED_PAUSES: u32 = 100;
 
 /// What the pages have at hand.
 pub(crate) struct Http {
     pub(crate) door: Door,
     pub(crate) token: TokenCheck,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) decided: Mutex<Option<Known>>,
+}
+
+impl Http {
+    pub(crate) fn new(door: Door, token: TokenCheck, counts: Arc<Counts>) -> Self {
+        Self { door, token, counts, decided: Mutex::new(None) }
+    }
+}
+
+/// What was last known of what operators decide about.
+pub(crate) struct Known {
+    decided: Arc<Decided>,
+    until: Instant,
 }
 
 /// The pages, and an answer to every other path.
@@ -40,8 +60,8 @@ pub(crate) fn router(http: Http, check: HostCheck) -> Router {
 }
 
 async fn metrics_page(State(http): State<Arc<Http>>) -> Response {
-    let Some(metrics) = ask_metrics(&http.door).await else { return stopping() };
-    match metrics::render(&metrics, &http.counts) {
+    let (Some(metrics), Some(decided)) = (ask_metrics(&http.door).await, decided(&http).await) else { return stopping() };
+    match metrics::render(&metrics, &decided, &http.counts) {
         Ok(page) => ([(CONTENT_TYPE, METRICS_TYPE)], page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -65,6 +85,19 @@ async fn ask_metrics(door: &Door) -> Option<Metrics> {
         Ok(Reply::Metrics(metrics)) => Some(*metrics),
         _ => None,
     }
+}
+
+/// What operators decide about, as of now or a short while ago.
+async fn decided(http: &Http) -> Option<Arc<Decided>> {
+    let mut known = http.decided.lock().await;
+    if let Some(known) = known.as_ref().filter(|known| Instant::now() < known.until) {
+        return Some(Arc::clone(&known.decided));
+    }
+    let began = Instant::now();
+    let decided = Arc::new(Decided::of(&ask_state(&http.door).await?));
+    let until = Instant::now() + began.elapsed() * DECIDED_PAUSES;
+    *known = Some(Known { decided: Arc::clone(&decided), until });
+    Some(decided)
 }
 
 async fn ask_state(door: &Door) -> Option<ClusterState> {

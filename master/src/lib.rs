@@ -14,6 +14,7 @@
 //! **Invariant:** nobody but the loop touches the core, and the loop never waits for a peer nor for a disk. A peer that reads
 //! too slowly finds its stream ended and resynchronises by connecting again. What can't be written ends the process.
 
+mod decided;
 mod door;
 mod driver;
 mod error;

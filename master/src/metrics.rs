@@ -1,18 +1,20 @@
-//! `/metrics`: what the core and the loop count, in one answer of the core, so that its figures belong together.
+//! `/metrics`: what the core and the loop count, in one answer of the core, so that its figures belong together. What operators
+//! decide about ([`Decided`]) has a file of its own.
 
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use meros_daemon::metrics::{Sample, counter, gauge, page};
+use meros_daemon::metrics::{Sample, amount_counter, counter, gauge, page};
 use meros_master_core::{Counters, Metrics};
 
+use crate::decided::Decided;
 use crate::driver::Counts;
 use crate::registry::RegistryCounts;
 
 /// The whole page.
-pub(crate) fn render(metrics: &Metrics, counts: &Counts) -> Result<String, fmt::Error> {
+pub(crate) fn render(metrics: &Metrics, decided: &Decided, counts: &Counts) -> Result<String, fmt::Error> {
     let shell = loops(counts).into_iter().chain(registry(&counts.registry));
-    page(counters(&metrics.counters).into_iter().chain(gauges(metrics)).chain(shell))
+    page(counters(&metrics.counters).into_iter().chain(gauges(metrics)).chain(decided.samples()).chain(shell))
 }
 
 fn counters(counters: &Counters) -> Vec<Sample> {
@@ -44,10 +46,9 @@ fn gauges(metrics: &Metrics) -> Vec<Sample> {
 
 fn registry(counts: &RegistryCounts) -> Vec<Sample> {
     let (name, help) = ("meros_master_registry_commit_seconds_total", "Time that the registry's transactions took.");
-    let (.., kind, _) = counter(name, help, 0);
     vec![
         counter("meros_master_registry_commits_total", "Transactions of the registry that are on the disk.", counts.commits()),
-        (name, help, kind, counts.spent().as_secs_f64()),
+        amount_counter(name, help, counts.spent().as_secs_f64()),
         gauge("meros_master_registry_writes_pending", "Batches of changes that wait for the registry's disk.", counts.pending()),
     ]
 }

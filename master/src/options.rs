@@ -1,6 +1,6 @@
 //! What a master is told when it starts. Every field is a flag of `meros master`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meros_master_core::MasterConfig;
 use meros_proto::token::{MASTER_PORT_DEFAULT, home};
-use meros_types::{Role, Term};
+use meros_types::{Resources, Role, Term};
 
 /// A master's settings.
 #[derive(Debug)]
@@ -19,8 +19,14 @@ pub struct MasterOptions {
     pub work_dir: PathBuf,
     /// How long it waits for what.
     pub timings: Timings,
-    /// The weights of roles in fair sharing, from 1; a role that is not named has 1.
+    /// The weights in fair sharing, from 1, of roles for which operators have stored none; a role that is not named has 1.
     pub weights: BTreeMap<Role, u32>,
+    /// The region that it stands in; none makes no agent remote.
+    pub region: Option<String>,
+    /// Where any offer will do, it contains one of these at least. Default 0.01 CPUs or 32 MiB of memory.
+    pub least: Vec<Resources>,
+    /// Scalars that don't count towards a share, by their names.
+    pub unshared: BTreeSet<String>,
     /// The file with the token that every connection must carry. Without one the master makes a token of its own, once.
     pub token_file: Option<PathBuf>,
     /// The home directory below which the token is left for the same user's programs; none to leave it nowhere.
@@ -41,6 +47,9 @@ impl MasterOptions {
             work_dir: work_dir.into(),
             timings: Timings::default(),
             weights: BTreeMap::new(),
+            region: None,
+            least: MasterConfig::new(Term::default(), 0).least,
+            unshared: BTreeSet::new(),
             token_file: None,
             home: home(),
             allow_insecure_listen: false,
@@ -58,6 +67,9 @@ impl MasterOptions {
             offer_lease: self.timings.offer_lease,
             ephemeral_timeout: self.timings.ephemeral_timeout,
             weights: self.weights.clone(),
+            region: self.region.clone(),
+            least: self.least.clone(),
+            unshared: self.unshared.clone(),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use meros_types::{AgentOrder, Command, FrameworkEvent, Offer, Program, Resources, Time, ToAgent, ToFramework};
+use meros_types::{AgentOrder, Command, FrameworkEvent, Offer, Program, Resources, ShapeExplanation, Time, ToAgent, ToFramework};
 use tokio::sync::oneshot;
 use tokio_stream::Stream;
 use tonic::Status;
@@ -216,6 +216,7 @@ impl Weigh for ToFramework {
                 FrameworkEvent::Rescinded(offers) => offers.len() * size_of::<u64>(),
                 FrameworkEvent::Update(update) => BASE_BYTES + update.message.len(),
                 FrameworkEvent::CallRefused(refused) => refused.reason.len(),
+                FrameworkEvent::Explained(explanation) => explanation.shapes.iter().map(explained_bytes).sum(),
                 FrameworkEvent::Subscribed(_) | FrameworkEvent::Ended(_) | FrameworkEvent::Heartbeat => 0,
             }
     }
@@ -231,6 +232,11 @@ impl Weigh for ToAgent {
                 _ => 0,
             }
     }
+}
+
+/// About how many bytes the answer about one shape will be, beside its constraints' values, which its asker has said himself.
+fn explained_bytes(shape: &ShapeExplanation) -> usize {
+    BASE_BYTES * (1 + shape.obstacles.len() + shape.shape.constraints.len()) + resource_bytes(&shape.shape.resources)
 }
 
 /// About how many bytes one offer will be.

@@ -178,7 +178,7 @@ fn home_token(options: &MasterOptions, address: SocketAddr) -> Option<PathBuf> {
 fn all_routes(door: Door, counts: &Arc<Counts>, token: &Token, address: SocketAddr, stopping: watch::Receiver<bool>) -> Routes {
     let token = TokenCheck::new(token.clone());
     let services = Services { door: door.clone(), readers: Readers::default(), stopping };
-    let pages = http::router(Http { door, token: token.clone(), counts: Arc::clone(counts) }, HostCheck::new(address));
+    let pages = http::router(Http::new(door, token.clone(), Arc::clone(counts)), HostCheck::new(address));
     services::routes(Routes::from(pages), &services, &token)
 }
 

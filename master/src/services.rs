@@ -6,7 +6,9 @@ use meros_master_core::{Reply, Request as Question, Token};
 use meros_proto::v1::admin_server::{Admin, AdminServer};
 use meros_proto::v1::agent_server::{Agent, AgentServer};
 use meros_proto::v1::scheduler_server::{Scheduler, SchedulerServer};
-use meros_proto::{KillTask, MESSAGE_BYTES_MAX, ReadLog, STATE_BYTES_MAX, Teardown, v1};
+use meros_proto::{
+    Explain, KillTask, MESSAGE_BYTES_MAX, MarkGone, ReadLog, RemoveWindow, STATE_BYTES_MAX, SetDuty, SetWindow, Teardown, v1,
+};
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
@@ -51,6 +53,14 @@ impl Services {
         match self.door.ask(token, question).await? {
             Reply::Refused(error) => Err(refusal(&error)),
             reply => Ok(reply),
+        }
+    }
+
+    /// Asks for what an operator has decided, which is on the disk when this returns.
+    async fn decide(&self, decision: Question) -> Result<(), Status> {
+        match self.ask(self.door.next_token(), decision).await? {
+            Reply::Done => Ok(()),
+            _ => Err(mismatch()),
         }
     }
 }
@@ -109,6 +119,45 @@ impl Admin for Services {
         let Teardown { framework } = request.into_inner().try_into()?;
         match self.ask(self.door.next_token(), Question::Teardown { framework }).await? {
             Reply::TornDown => Ok(Response::new(v1::TeardownReply {})),
+            _ => Err(mismatch()),
+        }
+    }
+
+    async fn update_roles(&self, request: Request<v1::UpdateRolesRequest>) -> Result<Response<v1::UpdateRolesReply>, Status> {
+        self.decide(Question::UpdateRoles(request.into_inner().try_into()?)).await?;
+        Ok(Response::new(v1::UpdateRolesReply {}))
+    }
+
+    async fn set_duty(&self, request: Request<v1::SetDutyRequest>) -> Result<Response<v1::SetDutyReply>, Status> {
+        let SetDuty { agent, duty } = request.into_inner().try_into()?;
+        self.decide(Question::SetDuty { agent, duty }).await?;
+        Ok(Response::new(v1::SetDutyReply {}))
+    }
+
+    async fn mark_gone(&self, request: Request<v1::MarkGoneRequest>) -> Result<Response<v1::MarkGoneReply>, Status> {
+        let MarkGone { agent } = request.into_inner().try_into()?;
+        self.decide(Question::MarkGone { agent }).await?;
+        Ok(Response::new(v1::MarkGoneReply {}))
+    }
+
+    async fn set_window(&self, request: Request<v1::SetWindowRequest>) -> Result<Response<v1::SetWindowReply>, Status> {
+        let SetWindow { window } = request.into_inner().try_into()?;
+        self.decide(Question::SetWindow(window)).await?;
+        Ok(Response::new(v1::SetWindowReply {}))
+    }
+
+    async fn remove_window(&self, request: Request<v1::RemoveWindowRequest>) -> Result<Response<v1::RemoveWindowReply>, Status> {
+        let RemoveWindow { id } = request.into_inner().try_into()?;
+        self.decide(Question::RemoveWindow { id }).await?;
+        Ok(Response::new(v1::RemoveWindowReply {}))
+    }
+
+    async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainReply>, Status> {
+        let Explain { framework, role, shape } = request.into_inner().try_into()?;
+        match self.ask(self.door.next_token(), Question::Explain { framework, role, shape }).await? {
+            Reply::Explained(explanations) => {
+                Ok(Response::new(v1::ExplainReply { explanations: explanations.into_iter().map(Into::into).collect() }))
+            }
             _ => Err(mismatch()),
         }
     }

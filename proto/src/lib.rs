@@ -14,7 +14,7 @@ mod limits;
 mod log;
 pub mod token;
 
-pub use admin::{KillTask, ReadLog, Teardown};
+pub use admin::{Explain, KillTask, MarkGone, ReadLog, RemoveWindow, SetDuty, SetWindow, Teardown};
 pub use error::WireError;
 pub use limits::*;
 pub use token::{TOKEN_KEY, Token, TokenError, authorization, bearer};

@@ -29,10 +29,6 @@ fn accept_of(task: v1::TaskSpec) -> Wire {
     accept(vec![launch(vec![self::task(), task])])
 }
 
-fn demand(shape: v1::Shape) -> Wire {
-    Wire::Demand(v1::Demand { role: "*".into(), version: 1, shapes: vec![shape] })
-}
-
 fn read(call: Wire) -> Call {
     v1::Call { call: Some(call) }.into()
 }
@@ -105,12 +101,6 @@ fn what_is_not_built_is_refused_by_name() {
     check_task(|task| task.executor = Some(v1::Executor::default()), "executor: executors are not implemented yet");
     let user = |task: &mut v1::TaskSpec| task.command.as_mut().unwrap().user = Some("root".into());
     check_task(user, "command.user: named users are not implemented yet");
-    let constrained = v1::Shape {
-        resources: Some(v1::Resources::default()),
-        constraints: vec![v1::Constraint::default()],
-        ..v1::Shape::default()
-    };
-    check_refused(demand(constrained), "DEMAND", "demand.shapes[0].constraints: constraints are not implemented yet");
     let event = Some(v1::framework_response::Event::Message(v1::Message::default()));
     let response = v1::FrameworkResponse { session: Some(v1::SessionId::default()), event };
     check_error(ToFramework::try_from(response), "message: messages are not implemented yet");

@@ -6,9 +6,12 @@ mod strategies;
 
 use std::fmt::Debug;
 
-use meros_proto::{KillTask, ReadLog, WireError, v1};
-use meros_types::{ClusterState, FromAgent, FromFramework, ToAgent, ToFramework};
-use messages::{cluster_state, from_agent, from_framework, log_stream, to_agent, to_framework};
+use meros_proto::{Explain, KillTask, MarkGone, ReadLog, RemoveWindow, SetDuty, SetWindow, WireError, v1};
+use meros_types::{ClusterState, FromAgent, FromFramework, RolesUpdate, ToAgent, ToFramework};
+use messages::{
+    cluster_state, explain, from_agent, from_framework, log_stream, mark_gone, remove_window, roles_update, set_duty, set_window,
+    to_agent, to_framework,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -36,6 +39,12 @@ wired! {
     ClusterState => ClusterState,
     KillTask => KillTaskRequest,
     ReadLog => ReadLogRequest,
+    RolesUpdate => UpdateRolesRequest,
+    SetDuty => SetDutyRequest,
+    MarkGone => MarkGoneRequest,
+    SetWindow => SetWindowRequest,
+    RemoveWindow => RemoveWindowRequest,
+    Explain => ExplainRequest,
 }
 
 fn to_bytes<D: Wired>(message: D) -> Vec<u8> {
@@ -138,6 +147,25 @@ proptest! {
     }
 
     #[test]
+    fn what_operators_decide(
+        update in roles_update(), duty in set_duty(), gone in mark_gone(), set in set_window(), remove in remove_window(),
+        explain in explain(), mishaps in mishaps(),
+    ) {
+        check_round_trip(update.clone());
+        check_round_trip(duty);
+        check_round_trip(gone);
+        check_round_trip(set.clone());
+        check_round_trip(remove.clone());
+        check_round_trip(explain.clone());
+        check_mishaps(update, mishaps.clone());
+        check_mishaps(duty, mishaps.clone());
+        check_mishaps(gone, mishaps.clone());
+        check_mishaps(set, mishaps.clone());
+        check_mishaps(remove, mishaps.clone());
+        check_mishaps(explain, mishaps);
+    }
+
+    #[test]
     fn garbage(bytes in vec(any::<u8>(), 0..200)) {
         check_reading::<FromFramework>(&bytes);
         check_reading::<ToFramework>(&bytes);
@@ -146,6 +174,10 @@ proptest! {
         check_reading::<ClusterState>(&bytes);
         check_reading::<KillTask>(&bytes);
         check_reading::<ReadLog>(&bytes);
+        check_reading::<RolesUpdate>(&bytes);
+        check_reading::<SetDuty>(&bytes);
+        check_reading::<SetWindow>(&bytes);
+        check_reading::<Explain>(&bytes);
         if let Ok(chunk) = v1::LogChunk::decode(bytes.as_slice()) {
             let _ = chunk.check();
         }

@@ -19,6 +19,7 @@ pub(crate) fn to_framework(message: &ToFramework) -> String {
         }
         FrameworkEvent::Rescinded(offers) => format!("Rescinded {}", join(offers)),
         FrameworkEvent::Update(it) => format!("Update {}", update(it)),
+        FrameworkEvent::Explained(it) => format!("Explained {} {:?}", it.role, it.standing),
         FrameworkEvent::CallRefused(it) => format!("CallRefused {}: {}", it.call, it.reason),
         FrameworkEvent::Ended(end) => format!("Ended {:?}: {}", end.kind, end.message),
         FrameworkEvent::Heartbeat => "Heartbeat".to_owned(),
@@ -70,6 +71,7 @@ fn call(call: &Call) -> String {
         Call::Kill(it) => format!("Kill {}", it.task),
         Call::Acknowledge(it) => format!("Acknowledge {} {}/{}", it.launch, it.fact.incarnation.short(), it.fact.n),
         Call::Reconcile(tasks) => format!("Reconcile {}", join(tasks)),
+        Call::Explain(it) => format!("Explain {}", it.role),
         Call::Teardown => "Teardown".to_owned(),
         Call::Heartbeat => "Heartbeat".to_owned(),
         Call::Refused(it) => format!("{}: {}", it.call, it.reason),

@@ -8,6 +8,7 @@ use std::fmt;
 use meros_agent_core::log::Record;
 use meros_master_core::registry::{Change, Registry};
 use meros_session::{Saved, StateChange};
+use meros_types::Role;
 
 use crate::Random;
 
@@ -42,6 +43,16 @@ impl Stored for Registry {
                     self.removed.push(*id);
                 }
                 Change::ForgetRemoved(id) => self.removed.retain(|removed| removed != id),
+                Change::Roles { set, forgotten } => {
+                    let changes = |role: &Role| forgotten.contains(role) || set.iter().any(|record| record.role == *role);
+                    self.roles.retain(|record| !changes(&record.role));
+                    self.roles.extend(set.iter().cloned());
+                }
+                Change::Windows { set, removed } => {
+                    let changes = |id: &String| removed.contains(id) || set.iter().any(|window| window.id == *id);
+                    self.windows.retain(|window| !changes(&window.id));
+                    self.windows.extend(set.iter().cloned());
+                }
             }
         }
     }

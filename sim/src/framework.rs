@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use meros_session::{Context, Disconnection, Effect, Event, Host, Offer, Saved, Scheduler, Session, TimerId};
-use meros_types::{Demand, Now, OfferId, Role, TaskId, TaskUpdate, Time, ToFramework};
+use meros_types::{Demand, Now, OfferId, Role, TaskId, TaskState, TaskUpdate, Time, ToFramework};
 
 /// What the simulator tells a session, whatever its scheduler is.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) trait AnySession {
     fn wakeup(&self) -> Option<Time>;
     fn check(&self);
     fn task_count(&self) -> usize;
-    /// The tasks that the scheduler sees as live.
+    /// The tasks that the scheduler sees as live, but for those of which it knows that nothing will be heard any more.
     fn tasks(&self) -> BTreeSet<TaskId>;
     /// What the scheduler was told since the last time, in order.
     fn take_told(&mut self) -> Vec<TaskUpdate>;
@@ -104,7 +104,8 @@ impl<S: Scheduler> AnySession for TypedSession<S> {
     }
 
     fn tasks(&self) -> BTreeSet<TaskId> {
-        self.host.context().tasks().map(|(id, _)| id.clone()).collect()
+        let tasks = self.host.context().tasks();
+        tasks.filter(|(_, task)| task.state() != TaskState::GoneByOperator).map(|(id, _)| id.clone()).collect()
     }
 
     fn take_told(&mut self) -> Vec<TaskUpdate> {

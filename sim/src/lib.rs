@@ -51,3 +51,5 @@ pub use random::Random;
 pub use simulate::{Report, SimulateOptions, simulate};
 pub use swarm::{Swarm, SwarmReport};
 pub use twice::{deterministic, divergence};
+
+pub use meros_master_core::{Reply, Request, RequestError, Token};

@@ -84,4 +84,6 @@ pub enum Planted {
     SavesEarly,
     /// A new master has the term of the one before.
     TermStandsStill,
+    /// A new master finds no limits in its registry.
+    ForgetsLimits,
 }

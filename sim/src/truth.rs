@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use meros_agent_core::log::Record as LogRecord;
 use meros_master_core::registry::Registry;
+use meros_master_core::{Reply, Request, Token};
 use meros_types::{
-    Acknowledged, AgentId, AgentOrder, AgentReport, FactId, FrameworkEvent, FrameworkId, Launch, LaunchId, Resources, TaskId,
+    Acknowledged, AgentId, AgentOrder, AgentReport, FactId, FrameworkEvent, FrameworkId, Launch, LaunchId, Resources, Role, TaskId,
     TaskUpdate, Term, ToAgent,
 };
 
@@ -39,6 +40,10 @@ pub(crate) enum Seen<'a> {
     MasterBegan(Term),
     /// The registry has this on the disk.
     RegistryCommitted(&'a Registry),
+    /// The master has heard, or decided, that a client's stream is no more.
+    ClosedAtMaster(Client),
+    /// The master answers an operator.
+    Replied(Token, &'a Reply),
 }
 
 /// A launch, from the moment that the master sent it.
@@ -46,6 +51,8 @@ pub(crate) enum Seen<'a> {
 pub(crate) struct LaunchTruth {
     pub(crate) framework: Option<usize>,
     pub(crate) agent: usize,
+    /// The role that is charged.
+    pub(crate) role: Role,
     pub(crate) task: TaskId,
     pub(crate) resources: Resources,
     /// How often its program was executed.
@@ -94,6 +101,8 @@ pub(crate) struct Record {
     pub(crate) launches: BTreeMap<LaunchId, LaunchTruth>,
     pub(crate) machines: Vec<MachineTruth>,
     pub(crate) frameworks: Vec<FrameworkTruth>,
+    /// What operators have asked of masters, in order.
+    pub(crate) asked: BTreeMap<Token, Request>,
     by_agent_id: BTreeMap<AgentId, usize>,
     by_framework_id: BTreeMap<FrameworkId, usize>,
     by_task: BTreeMap<(usize, TaskId), Vec<LaunchId>>,
@@ -130,6 +139,11 @@ impl Record {
             LogWrite::Rewrite(records) => records,
         });
         self.machines[machine].kept.extend(records.filter_map(stated).map(|(fact, _)| fact));
+    }
+
+    /// An operator asks something of the master that runs.
+    pub(crate) fn asked(&mut self, token: Token, request: &Request) {
+        self.asked.insert(token, request.clone());
     }
 
     /// Takes in what was seen.
@@ -187,7 +201,8 @@ impl Record {
             self.by_task.entry((framework, task.clone())).or_default().push(launch.launch);
         }
         let resources = launch.task.resources.clone();
-        let truth = LaunchTruth { framework, agent, task, resources, starts: 0, lives: false };
+        let role = launch.role.clone();
+        let truth = LaunchTruth { framework, agent, role, task, resources, starts: 0, lives: false };
         self.launches.insert(launch.launch, truth);
     }
 }

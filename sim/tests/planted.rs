@@ -53,3 +53,8 @@ fn a_state_store_that_says_saved_before_it_is() {
 fn a_new_master_in_an_old_term() {
     check(Planted::TermStandsStill, "never_steps_back");
 }
+
+#[test]
+fn a_new_master_that_has_forgotten_the_limits() {
+    check(Planted::ForgetsLimits, "limits_hold");
+}

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Resources;
+use crate::{Constraint, OfferedAgent, Resources};
 
 /// How many shapes one demand may have.
 pub const SHAPES_MAX: usize = 64;
@@ -18,11 +18,49 @@ pub struct Shape {
     pub any_ports: u32,
     /// How many copies are wanted that are neither launched nor on offer; none means without end.
     pub copies: Option<u64>,
+    /// What an agent must be like: all of them, at most [`CONSTRAINTS_MAX`](crate::CONSTRAINTS_MAX).
+    pub constraints: Vec<Constraint>,
 }
 
 impl Shape {
-    /// Whether one copy fits in `available`. The one feasibility rule: the allocator, the check of accepts and the SDK all
-    /// ask it.
+    /// This much, on any agent, without end.
+    pub const fn of(resources: Resources) -> Self {
+        Self { resources, any_ports: 0, copies: None, constraints: Vec::new() }
+    }
+
+    /// The same this many times.
+    #[must_use]
+    pub fn copies(mut self, copies: u64) -> Self {
+        self.copies = Some(copies);
+        self
+    }
+
+    /// The same with so many further ports, whichever they are.
+    #[must_use]
+    pub fn any_ports(mut self, ports: u32) -> Self {
+        self.any_ports = ports;
+        self
+    }
+
+    /// The same, only on agents that are like this too.
+    #[must_use]
+    pub fn on(mut self, constraint: Constraint) -> Self {
+        self.constraints.push(constraint);
+        self
+    }
+
+    /// Whether any offer will do.
+    pub fn is_anything(&self) -> bool {
+        self.resources.is_none() && self.any_ports == 0
+    }
+
+    /// The first constraint that an agent doesn't meet.
+    pub fn excluded_by(&self, agent: &OfferedAgent) -> Option<&Constraint> {
+        self.constraints.iter().find(|constraint| !constraint.holds(agent))
+    }
+
+    /// Whether one copy fits in `available`, whatever the agent. The one feasibility rule: the allocator, the check of accepts
+    /// and the SDK all ask it, and [`Shape::excluded_by`] of the agent.
     pub fn fits(&self, available: &Resources) -> bool {
         self.fitting(available) > 0
     }
@@ -68,14 +106,14 @@ impl Demand {
 
     /// Whatever there is, without end: an offer of each agent's whole remainder.
     pub fn anything() -> Self {
-        Self { shapes: vec![Shape { resources: Resources::none(), any_ports: 0, copies: None }] }
+        Self { shapes: vec![Shape::of(Resources::none())] }
     }
 
     /// `copies` times this much.
     pub fn of(resources: Resources, copies: u64) -> Self {
         match copies {
             0 => Self::nothing(),
-            _ => Self { shapes: vec![Shape { resources, any_ports: 0, copies: Some(copies) }] },
+            _ => Self { shapes: vec![Shape::of(resources).copies(copies)] },
         }
     }
 

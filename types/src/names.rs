@@ -87,6 +87,63 @@ impl From<Role> for String {
     }
 }
 
+impl Role {
+    /// The role around this one: `eng` for `eng/backend`; none at the top.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into()))
+    }
+
+    /// Whether this is the other or somewhere below it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.strip_prefix(&*other.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// Where an agent stands, for what must not fall together: a zone of a region. Text form `region/zone`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Domain {
+    /// Zones of one region are near each other.
+    pub region: String,
+    /// What shares power, network or a building.
+    pub zone: String,
+}
+
+impl FromStr for Domain {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let bad = |reason| NameError { text: text.to_owned(), kind: "a domain", reason };
+        let (region, zone) = text.split_once('/').ok_or_else(|| bad("write region/zone, such as eu/eu-1"))?;
+        let good = |part: &str| !part.is_empty() && !part.contains(['/', ',', ';']) && !part.contains(char::is_control);
+        if !good(region) || !good(zone) {
+            return Err(bad("region and zone are not empty and have no / , ; or control characters"));
+        }
+        if region.len() > NAME_BYTES_MAX || zone.len() > NAME_BYTES_MAX {
+            return Err(bad("a part of it is longer than 256 bytes"));
+        }
+        Ok(Self { region: region.to_owned(), zone: zone.to_owned() })
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/{}", self.region, self.zone))
+    }
+}
+
+impl TryFrom<String> for Domain {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Self, NameError> {
+        text.parse()
+    }
+}
+
+impl From<Domain> for String {
+    fn from(domain: Domain) -> Self {
+        domain.to_string()
+    }
+}
+
 /// What an operator says of an agent, for schedulers to place by: `rack:a;os:linux`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
@@ -96,10 +153,17 @@ impl Attributes {
     /// Takes these pairs.
     ///
     /// # Errors
-    /// [`NameError`] when a name or value is empty, over 256 bytes, or has a `;`, or a name has a `:`.
+    /// [`NameError`] when a name or value is empty, over 256 bytes, or has a `;`, or a name has a `:` or begins with `@`.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, NameError> {
         let mut all = BTreeMap::new();
         for (name, value) in pairs {
+            if name.starts_with('@') {
+                return Err(NameError {
+                    text: name,
+                    kind: "an attribute's name",
+                    reason: "@ begins what Meros itself says of an agent",
+                });
+            }
             check_attribute(&name, "an attribute's name", &[':', ';'])?;
             check_attribute(&value, "an attribute's value", &[';'])?;
             match all.entry(name) {

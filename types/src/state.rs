@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, Attributes, Epoch, FrameworkId, LaunchId, OfferId, Resources, Role, TaskId, TaskUpdate, Term, WallTime};
+use crate::{
+    AgentId, Attributes, Demand, Domain, Duty, Epoch, FrameworkId, LaunchId, OfferId, Resources, Role, RoleSettings, TaskId,
+    TaskUpdate, Term, Unavailability, WallTime, Window,
+};
 
 /// Everything, at one moment between two events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +20,49 @@ pub struct ClusterState {
     pub tasks: Vec<TaskInfo>,
     /// Every offer that stands.
     pub offers: Vec<OfferState>,
+    /// Every role that has frameworks, settings or a role below it that does.
+    #[serde(default)]
+    pub roles: Vec<RoleState>,
+    /// The maintenance windows that are not over.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleState {
+    /// Its whole name.
+    pub role: Role,
+    /// Its weight, limit and guarantee.
+    #[serde(flatten)]
+    pub settings: RoleSettings,
+    /// What frameworks hold in it and below it, in offers and tasks.
+    pub allocated: Resources,
+    /// What counts against its limit: what is allocated, and what is reserved and idle.
+    pub consumed: Resources,
+    /// What of its guarantee, or of those below it, it doesn't have.
+    pub unmet: Resources,
+    /// Its dominant share of the cluster divided by its weight, in millionths.
+    pub share_millionths: u64,
+    /// How many frameworks are subscribed with this very role.
+    pub frameworks: u64,
+}
+
+/// A framework in one of its roles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientState {
+    /// The role.
+    pub role: Role,
+    /// What it holds in it, in offers and tasks.
+    pub allocated: Resources,
+    /// Its dominant share of the cluster, in millionths.
+    pub share_millionths: u64,
+    /// What it wants, with the copies that are neither launched nor on offer.
+    pub demand: Demand,
+    /// How many offers it holds.
+    pub offers: u64,
+    /// How many agents it has declined lately.
+    pub filters: u64,
 }
 
 /// An agent.
@@ -28,6 +74,18 @@ pub struct AgentState {
     pub hostname: String,
     /// What its operator says of it.
     pub attributes: Attributes,
+    /// Where it stands.
+    #[serde(default)]
+    pub domain: Option<Domain>,
+    /// Whether it may be offered.
+    #[serde(default)]
+    pub duty: Duty,
+    /// Whether it is draining and none of its tasks is left.
+    #[serde(default)]
+    pub drained: bool,
+    /// When it is expected to be away next.
+    #[serde(default)]
+    pub unavailability: Option<Unavailability>,
     /// Whether its stream is open. One without is unreachable.
     pub connected: bool,
     /// All that it can give. `total = free + offered + used + releasing`.
@@ -53,6 +111,9 @@ pub struct FrameworkState {
     pub key: Option<String>,
     /// Its roles.
     pub roles: Vec<Role>,
+    /// What it has and wants in each role, those included that it only has tasks in.
+    #[serde(default)]
+    pub clients: Vec<ClientState>,
     /// Its newest subscription.
     pub epoch: Epoch,
     /// Whether its stream is open.

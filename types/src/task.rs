@@ -182,6 +182,8 @@ named_enum!(
         AgentForgot = "AGENT_FORGOT",
         /// Its agent's machine was started anew, which ended every process on it.
         AgentRebooted = "AGENT_REBOOTED",
+        /// An operator says that its agent will never return.
+        AgentGone = "AGENT_GONE",
         /// The framework asked how it is.
         Reconciliation = "RECONCILIATION",
     }

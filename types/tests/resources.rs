@@ -156,14 +156,14 @@ fn assert_multiple(taken: &Resources, shape: &Shape, copies: u64) {
 
 #[test]
 fn no_copy_takes_nothing_even_of_named_ports() {
-    let shape = Shape { resources: Resources::parse("cpus:1;ports:[80]").expect("resources"), any_ports: 1, copies: None };
+    let shape = Shape::of(Resources::parse("cpus:1;ports:[80]").expect("resources")).any_ports(1);
     assert_eq!(shape.take(&Resources::parse("cpus:4").expect("resources"), 0), Resources::none());
 }
 
 #[test]
 fn a_shape_takes_the_lowest_ports_that_nobody_named() {
     let available = Resources::parse("cpus:8;mem:1GiB;ports:[80-81,90-99]").expect("resources");
-    let shape = Shape { resources: Resources::parse("cpus:2;ports:[81]").expect("resources"), any_ports: 2, copies: None };
+    let shape = Shape::of(Resources::parse("cpus:2;ports:[81]").expect("resources")).any_ports(2);
     assert_eq!(shape.fitting(&available), 1);
     assert_eq!(shape.take(&available, 1).to_string(), "cpus:2;ports:[80-81,90-90]");
 }

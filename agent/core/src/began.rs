@@ -39,6 +39,7 @@ impl Agent {
             secret: self.config.secret,
             resources: self.config.resources.clone(),
             attributes: self.config.attributes.clone(),
+            domain: self.config.domain.clone(),
             isolation: self.config.isolation.clone(),
         }
     }

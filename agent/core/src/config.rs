@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use meros_types::{AgentSecret, Attributes, Resources};
+use meros_types::{AgentSecret, Attributes, Domain, Resources};
 
 /// An agent's settings.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct AgentConfig {
     pub resources: Resources,
     /// What its operator says of it.
     pub attributes: Attributes,
+    /// Where it stands. Default none: its operator doesn't say.
+    pub domain: Option<Domain>,
     /// Where its containers are, for people; what an agent with another would look for in vain, such as `the cgroup /x/meros/a`.
     /// Default empty: not known, and the same as any other.
     pub isolation: String,
@@ -41,6 +43,7 @@ impl AgentConfig {
             hostname: hostname.into(),
             resources,
             attributes: Attributes::default(),
+            domain: None,
             isolation: String::new(),
             uids: None,
             silence_max: Duration::from_secs(30),
@@ -92,6 +95,19 @@ pub enum ConfigurationError {
         /// What it is, for people.
         now: String,
         /// What was placed by the attribute of before.
+        remaining: Remaining,
+    },
+    /// It stood elsewhere.
+    #[error(
+        "the agent's domain was {before} and is now {now}, and {remaining} remain from before: start it with the domain of before \
+         until they are done, or give it another work directory"
+    )]
+    ChangedDomain {
+        /// Where it stood.
+        before: Domain,
+        /// Where it stands, for people.
+        now: String,
+        /// What was placed there.
         remaining: Remaining,
     },
 }

@@ -100,6 +100,7 @@ impl Agent {
             hostname: self.config.hostname.clone(),
             resources,
             attributes: self.config.attributes.clone(),
+            domain: self.config.domain.clone(),
             containers: shown.map(|(id, container)| container.snapshot(*id)).collect(),
         };
         let message = FromAgent { session: None, report: AgentReport::Register(Box::new(register)) };

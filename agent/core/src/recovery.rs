@@ -6,7 +6,7 @@
 //! acknowledgement or a removal of what is not known says nothing. Without a life's beginning the life before says how the agent
 //! was; without any, it registers as a new agent.
 
-use meros_types::{AgentId, Attributes, ContainerId, FrameworkId, LaunchId, Resources, TaskUpdate, Term, Time};
+use meros_types::{AgentId, Attributes, ContainerId, Domain, FrameworkId, LaunchId, Resources, TaskUpdate, Term, Time};
 
 use crate::config::{ConfigurationError, Remaining};
 use crate::containers::{Container, Phase};
@@ -27,7 +27,7 @@ impl Agent {
             agent.recall(record);
         }
         agent.recalled();
-        let Some(Record::Began { secret, boot, resources, attributes, isolation, .. }) = before else {
+        let Some(Record::Began { secret, boot, resources, attributes, domain, isolation, .. }) = before else {
             agent.id = None;
             return Ok(agent);
         };
@@ -39,6 +39,7 @@ impl Agent {
         if !agent.was_rebooted {
             agent.config.accept_isolation(&isolation, remaining)?;
             agent.config.accept_after(&resources, &attributes, remaining)?;
+            agent.config.accept_domain(domain, remaining)?;
         }
         Ok(agent)
     }
@@ -169,5 +170,15 @@ impl AgentConfig {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Whether it stands where it stood, if that was said.
+    fn accept_domain(&self, before: Option<Domain>, remaining: Remaining) -> Result<(), ConfigurationError> {
+        let Some(before) = before.filter(|before| self.domain.as_ref() != Some(before)) else { return Ok(()) };
+        if remaining.containers == 0 && remaining.facts == 0 {
+            return Ok(());
+        }
+        let now = self.domain.as_ref().map_or("not set".to_owned(), ToString::to_string);
+        Err(ConfigurationError::ChangedDomain { before, now, remaining })
     }
 }

@@ -11,8 +11,8 @@ use meros_proto::v1::scheduler_client::SchedulerClient;
 use meros_proto::{ReadLog, TOKEN_KEY, Token, v1};
 use meros_types::{
     Accept, AcceptGroup, Acknowledge, Call, ClusterState, Command, Demand, DemandCall, FrameworkEvent, FromFramework, KillCall,
-    LogStream, Offer, Operation, Resources, Role, SessionId, Subscribe, SubscribeMode, TaskId, TaskSpec, TaskState, TaskUpdate,
-    ToFramework,
+    LogStream, Offer, OfferPreferences, Operation, Resources, Role, SessionId, Subscribe, SubscribeMode, TaskId, TaskSpec,
+    TaskState, TaskUpdate, ToFramework,
 };
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
@@ -126,6 +126,7 @@ impl Cluster {
             roles: vec![Role::default()],
             mode: SubscribeMode::Takeover,
             failover_timeout: Duration::from_secs(1),
+            preferences: OfferPreferences::default(),
         };
         framework.say(vec![Call::Subscribe(subscribe)]).await;
         assert!(matches!(framework.hear().await, FrameworkEvent::Subscribed(_)));

@@ -169,9 +169,10 @@ fn sized<M: Message>(wanted: usize, make: impl Fn(String) -> M) -> M {
 
 fn offer(id: OfferId) -> Offer {
     let mut ids = meros_types::IdSource::seeded(id.0);
-    let agent = OfferedAgent { id: ids.agent(), hostname: format!("emulated-{}", id.0 % 1_000), attributes: Default::default() };
+    let agent = OfferedAgent::new(ids.agent(), format!("emulated-{}", id.0 % 1_000));
     let resources = Resources::parse(super::cluster::AGENT).unwrap_or_default();
-    Offer { id, role: Role::default(), agent: Arc::new(agent), resources, lease: Duration::from_secs(30) }
+    let (role, agent, lease) = (Role::default(), Arc::new(agent), Duration::from_secs(30));
+    Offer { id, role, agent, resources, lease, unavailability: None }
 }
 
 #[cfg(test)]

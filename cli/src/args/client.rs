@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum, ValueHint};
-use meros_types::{Role, TaskId};
+use meros_types::{Constraint, Role, TaskId};
 
 use super::values;
 
@@ -40,6 +40,7 @@ pub(super) fn task_id(text: &str) -> Result<TaskId, String> {
 Examples:
   meros run -- hostname
   meros run --cpus 0.5 --mem 64MiB -- sh -c 'echo out; echo err >&2; exit 7'
+  meros run --on rack=a --on '@zone!=eu-1' -- hostname
 
 The task's output is streamed to standard output and error. Exit code: the task's own; 128 and the number of the signal that
 ended it; 1 when it ended in another way (a limit, a command that does not exist), and standard error says which. Ctrl-C kills
@@ -67,6 +68,10 @@ pub(crate) struct RunArgs {
     /// The role whose share it is charged to.
     #[arg(long, default_value = "*")]
     pub(crate) role: Role,
+
+    /// Where it may run: a constraint on the agent such as rack=a,b, rack!=a, rack or !rack; may be repeated.
+    #[arg(long, value_name = "CONSTRAINT", value_parser = values::constraint)]
+    pub(crate) on: Vec<Constraint>,
 
     /// The program and its arguments.
     #[arg(required = true, last = true, value_name = "COMMAND")]
@@ -119,6 +124,10 @@ pub(crate) struct BatchArgs {
     /// The role whose share they are charged to.
     #[arg(long, default_value = "*")]
     pub(crate) role: Role,
+
+    /// Where they may run: a constraint on the agent such as rack=a,b, rack!=a, rack or !rack; may be repeated.
+    #[arg(long, value_name = "CONSTRAINT", value_parser = values::constraint)]
+    pub(crate) on: Vec<Constraint>,
 
     /// Who this scheduler is, over its restarts: any name that no other scheduler has. The commands then outlive this process.
     #[arg(long, value_name = "KEY", requires = "state", value_parser = NonEmptyStringValueParser::new())]
@@ -188,8 +197,9 @@ pub(crate) struct KillArgs {
     #[arg(value_parser = task_id)]
     pub(crate) task: TaskId,
 
-    /// The framework whose task it is, when several have one of this id: its id, or as much of it as tells it apart.
-    #[arg(long, value_name = "ID")]
+    /// The framework whose task it is, when several have one of this id: its name, its key or its id, or as much of the id as
+    /// tells it apart.
+    #[arg(long, value_name = "FRAMEWORK")]
     pub(crate) framework: Option<String>,
 
     /// From SIGTERM to SIGKILL. [default: the task's own, usually 5s]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{ArgAction, Args, ValueEnum, ValueHint};
 use meros_agent::runtime::LogLimits;
-use meros_types::{Attributes, Resources, Role};
+use meros_types::{Attributes, Domain, Resources, Role};
 
 use super::values;
 use crate::children::AGENTS_MAX;
@@ -82,9 +82,25 @@ pub(crate) struct MasterArgs {
     #[arg(long, env = "MEROS_MASTER_EPHEMERAL_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = values::duration)]
     pub(crate) ephemeral_timeout: Duration,
 
-    /// A role's weight in fair sharing, as ROLE=WEIGHT; may be repeated, or parted by commas. [default: 1 for each]
+    /// A role's weight in fair sharing, as ROLE=WEIGHT, as long as `meros weights` has set none; may be repeated, or parted by
+    /// commas. [default: 1 for each]
     #[arg(long, env = "MEROS_MASTER_WEIGHT", value_name = "ROLE=WEIGHT", value_delimiter = ',', value_parser = values::weight)]
     pub(crate) weight: Vec<(Role, u32)>,
+
+    /// The region that it stands in: agents of other regions are offered to frameworks that ask for them. [default: none, and no
+    /// agent is remote]
+    #[arg(long, env = "MEROS_MASTER_REGION", value_name = "NAME", value_parser = values::region)]
+    pub(crate) region: Option<String>,
+
+    /// What an offer has at least where any will do; may be repeated, or parted by |, and one of them is enough. A framework may
+    /// name its own. [default: cpus:0.01 or mem:32MiB]
+    #[arg(long, env = "MEROS_MASTER_LEAST_OFFER", value_name = "RESOURCES", value_delimiter = '|', value_parser = values::resources,
+          default_value = "cpus:0.01|mem:32MiB", hide_default_value = true)]
+    pub(crate) least_offer: Vec<Resources>,
+
+    /// Scalars that don't count towards a share, such as gpus; may be repeated, or parted by commas. [default: none]
+    #[arg(long, env = "MEROS_MASTER_UNSHARED", value_name = "NAME", value_delimiter = ',', value_parser = values::scalar)]
+    pub(crate) unshared: Vec<String>,
 
     /// Listen beyond loopback though connections are not encrypted: whoever can read the network can read the token.
     #[arg(long, env = "MEROS_MASTER_INSECURE_LISTEN", value_name = "true|false", value_parser = BoolishValueParser::new(), action = ArgAction::Set,
@@ -166,6 +182,10 @@ pub(crate) struct AgentArgs {
     /// What schedulers may place by, as name:value pairs parted by semicolons. [default: none]
     #[arg(long, env = "MEROS_AGENT_ATTRIBUTES", value_name = "ATTRIBUTES")]
     pub(crate) attributes: Option<Attributes>,
+
+    /// Where it stands, as REGION/ZONE, for schedulers that keep what must not fall together apart. [default: none]
+    #[arg(long, env = "MEROS_AGENT_DOMAIN", value_name = "REGION/ZONE", value_parser = values::domain)]
+    pub(crate) domain: Option<Domain>,
 
     /// What people see of it. [default: the host's name]
     #[arg(long, env = "MEROS_AGENT_HOSTNAME", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]

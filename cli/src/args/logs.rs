@@ -46,7 +46,8 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "BYTES", value_parser = values::length)]
     pub(crate) tail: Option<u64>,
 
-    /// The framework whose task it is, when several have one of this id: its id, or as much of it as tells it apart.
-    #[arg(long, value_name = "ID")]
+    /// The framework whose task it is, when several have one of this id: its name, its key or its id, or as much of the id as
+    /// tells it apart.
+    #[arg(long, value_name = "FRAMEWORK")]
     pub(crate) framework: Option<String>,
 }

@@ -4,16 +4,25 @@
 
 mod client;
 mod daemons;
+mod duty;
+mod explain;
 mod logs;
 mod registry;
+mod roles;
 mod values;
 
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use client::{BatchArgs, Connection, KillArgs, RunArgs, StatusArgs, StatusPart};
 pub(crate) use daemons::{AgentArgs, DemoArgs, Isolation, LocalArgs, MasterArgs, SimulateArgs};
+pub(crate) use duty::{
+    DeactivateArgs, DrainArgs, GoneArgs, MaintenanceAction, MaintenanceArgs, ReactivateArgs, WindowListArgs, WindowRemoveArgs,
+    WindowSetArgs,
+};
+pub(crate) use explain::ExplainArgs;
 pub(crate) use logs::LogsArgs;
 pub(crate) use registry::{Place, RegistryAction, RegistryArgs, TeardownArgs};
+pub(crate) use roles::{QuotaAction, QuotaArgs, QuotaClearArgs, QuotaSetArgs, RolesArgs, WeightsArgs};
 
 /// A cluster manager that offers resources: a master offers what agents have, schedulers decide what runs where.
 #[derive(Debug, Parser)]
@@ -40,6 +49,9 @@ Examples:
   meros batch commands.txt --parallel 4          each line of a file as a task
   meros status                                   agents, frameworks, tasks, offers
   meros logs -f TASK                             what a task writes, wherever it runs
+  meros roles                                    how roles share, and what each may have
+  meros drain web-1 --until-drained              empty an agent before its machine is away
+  meros explain nightly                          why a framework has no more offers
 
 Exit codes: 0 all went well; 1 something failed, and standard error says what; 2 a flag, variable,
 configuration file or command is wrong.
@@ -66,6 +78,24 @@ pub(crate) enum Action {
     Teardown(TeardownArgs),
     /// Read what a task wrote, and what it writes.
     Logs(LogsArgs),
+    /// Show how roles share: weights, limits, guarantees, and what is had.
+    Roles(RolesArgs),
+    /// Limit what roles may have, and keep back what they are guaranteed.
+    Quota(QuotaArgs),
+    /// Show or set the weights of roles in fair sharing.
+    Weights(WeightsArgs),
+    /// Offer nothing more of agents; their tasks run on.
+    Deactivate(DeactivateArgs),
+    /// Offer agents again that were deactivated or drained.
+    Reactivate(ReactivateArgs),
+    /// Offer nothing more of agents, and end their tasks.
+    Drain(DrainArgs),
+    /// Say that an agent will never return.
+    Gone(GoneArgs),
+    /// Announce when agents will be away.
+    Maintenance(MaintenanceArgs),
+    /// Say why a framework has no more offers than it has.
+    Explain(ExplainArgs),
     /// See what a master remembers over restarts, and check its file.
     Registry(RegistryArgs),
     /// Run the batch scheduler on a simulated cluster, in virtual time.

@@ -92,8 +92,8 @@ pub(crate) struct TeardownArgs {
     #[command(flatten)]
     pub(crate) patience: Patience,
 
-    /// The frameworks: their ids, or as much of each as tells it apart.
-    #[arg(value_name = "FRAMEWORK_ID", required_unless_present = "key")]
+    /// The frameworks: their names or ids, or as much of each id as tells it apart.
+    #[arg(value_name = "FRAMEWORK", required_unless_present = "key")]
     pub(crate) frameworks: Vec<String>,
 
     /// A framework's key instead of its id; may be repeated.

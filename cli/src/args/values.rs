@@ -8,7 +8,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use meros_agent::runtime::LogLimits;
-use meros_types::{Resources, Role, parse_bytes, parse_milli};
+use meros_types::{Bounds, COMMON_NAMES, Constraint, Domain, Resources, Role, WallTime, parse_bytes, parse_milli};
+
+use crate::calendar;
 
 /// The port of a master, when an address names none.
 pub(crate) const MASTER_PORT_DEFAULT: u16 = 5050;
@@ -124,6 +126,30 @@ pub(crate) fn resources(text: &str) -> Result<Resources, String> {
     Resources::parse(text).map_err(|error| error.to_string())
 }
 
+/// Reads the most that a role may have; at least one resource, since no limit at all is another flag.
+pub(crate) fn limit(text: &str) -> Result<Bounds, String> {
+    match Bounds::parse(text) {
+        Ok(bounds) if bounds.is_none() => {
+            Err("name at least one resource, such as cpus:4;mem:8GiB; --no-limit lifts it".to_owned())
+        }
+        read => read.map_err(|error| error.to_string()),
+    }
+}
+
+/// Reads a constraint on agents.
+pub(crate) fn constraint(text: &str) -> Result<Constraint, String> {
+    let hint = |error: meros_types::NameError| format!("{}; write such as rack=a,b, rack!=a, rack or !rack", error.reason);
+    text.parse().map_err(hint)
+}
+
+/// Reads a moment: a date with a time and its offset from UTC, or `+DURATION` from now.
+pub(crate) fn moment(text: &str) -> Result<WallTime, String> {
+    match text.strip_prefix('+') {
+        Some(wait) => Ok(calendar::after(duration(wait)?)),
+        None => calendar::parse(text),
+    }
+}
+
 /// Reads `ROLE=WEIGHT`.
 pub(crate) fn weight(text: &str) -> Result<(Role, u32), String> {
     let (role, weight) = text.rsplit_once('=').ok_or("write ROLE=WEIGHT, such as batch=3")?;
@@ -132,6 +158,25 @@ pub(crate) fn weight(text: &str) -> Result<(Role, u32), String> {
         Ok(weight) if weight > 0 => Ok((role, weight)),
         _ => Err("a weight is a whole number from 1".to_owned()),
     }
+}
+
+/// Reads `REGION/ZONE`.
+pub(crate) fn domain(text: &str) -> Result<Domain, String> {
+    text.parse().map_err(|error: meros_types::NameError| error.reason.to_owned())
+}
+
+/// Reads the name of a region, without a zone.
+pub(crate) fn region(text: &str) -> Result<String, String> {
+    match domain(&format!("{text}/any")) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a region is not empty, has at most 256 bytes, and no / , ; or control characters".to_owned()),
+    }
+}
+
+/// Reads the name of a scalar.
+pub(crate) fn scalar(text: &str) -> Result<String, String> {
+    let custom = || Resources::none().with_custom(text, 0).map_err(|error| error.reason);
+    if COMMON_NAMES.contains(&text) { Ok(text.to_owned()) } else { custom().map(|_| text.to_owned()) }
 }
 
 #[cfg(test)]
@@ -167,6 +212,15 @@ mod tests {
         for bad in ["0-10", "10-5", "7", "a-b", "1-4294967295"] {
             assert!(uids(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn places_and_scalars_have_names() {
+        assert_eq!(region("eu"), Ok("eu".to_owned()));
+        assert_eq!(domain("eu/eu-1").unwrap().zone, "eu-1");
+        assert_eq!((scalar("gpus"), scalar("licences")), (Ok("gpus".to_owned()), Ok("licences".to_owned())));
+        assert!(region("eu/eu-1").is_err() && region("").is_err() && domain("eu").is_err());
+        assert!(scalar("ports").is_err() && scalar("GPUs").is_err() && scalar("").is_err());
     }
 
     #[test]

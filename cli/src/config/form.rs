@@ -5,7 +5,7 @@ use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Arg;
+use clap::{Arg, ArgAction};
 use meros_types::{Attributes, Resources, Role};
 use toml::de::{DeTable, DeValue};
 
@@ -22,6 +22,8 @@ pub(super) enum Form {
     Pairs,
     /// `ROLE=WEIGHT`, several of them, or a table of weights by role.
     Weights,
+    /// Text, or several of them.
+    List,
 }
 
 impl Form {
@@ -30,12 +32,14 @@ impl Form {
         let is = |types: &[TypeId]| types.iter().any(|one| value == *one);
         if is(&[TypeId::of::<bool>()]) {
             Self::Switch
+        } else if is(&[TypeId::of::<(Role, u32)>()]) {
+            Self::Weights
+        } else if matches!(argument.get_action(), ArgAction::Append) {
+            Self::List
         } else if is(&[TypeId::of::<String>(), TypeId::of::<PathBuf>(), TypeId::of::<OsString>()]) {
             Self::Words
         } else if is(&[TypeId::of::<Resources>(), TypeId::of::<Attributes>()]) {
             Self::Pairs
-        } else if is(&[TypeId::of::<(Role, u32)>()]) {
-            Self::Weights
         } else {
             Self::Text
         }
@@ -57,7 +61,8 @@ impl Form {
             (Form::Weights, DeValue::Table(table)) => {
                 table.iter().map(|(role, weight)| weighed(role.get_ref(), weight.get_ref())).collect()
             }
-            (Form::Weights, DeValue::Array(array)) => array.iter().map(|item| text(item.get_ref())).collect(),
+            (Form::Weights | Form::List, DeValue::Array(array)) => array.iter().map(|item| text(item.get_ref())).collect(),
+            (Form::List, value) => Err(format!("{} where text in quotes, or an array of it, is wanted", a(value))),
             (Form::Weights, value) => Err(format!("{} where a table such as {{ batch = 3 }} is wanted", a(value))),
         }
     }
@@ -135,6 +140,8 @@ mod tests {
         of(Form::Pairs, "{ cpus = 1.5, mem = \"8GiB\", ports = [\"1-9\", 12] }", &["cpus:1.5;mem:8GiB;ports:[1-9,12]"]);
         of(Form::Weights, "{ a = 1, \"b/c\" = 3 }", &["a=1", "b/c=3"]);
         of(Form::Weights, "[\"a=1\"]", &["a=1"]);
+        of(Form::List, "\"cpus:1|mem:1GiB\"", &["cpus:1|mem:1GiB"]);
+        of(Form::List, "[\"cpus:1\", \"mem:1GiB\"]", &["cpus:1", "mem:1GiB"]);
     }
 
     #[test]
@@ -155,5 +162,7 @@ mod tests {
         of(Form::Pairs, "{ \"a:b\" = \"1\" }", "`a:b`");
         of(Form::Weights, "{ a = \"x\" }", "`a`: it is a string");
         of(Form::Weights, "3", "an integer");
+        of(Form::List, "3", "an integer");
+        of(Form::List, "[[]]", "an array");
     }
 }

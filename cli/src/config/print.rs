@@ -35,7 +35,7 @@ fn value(one: &Effective) -> Result<Option<Value>, String> {
         (_, []) => None,
         (Form::Switch, [text]) => Some(Value::Boolean(text == "true")),
         (Form::Text, [text]) => Some(text.parse().map_or_else(|_| Value::String(text.clone()), Value::Integer)),
-        (Form::Weights, texts) => Some(Value::Array(texts.iter().cloned().map(Value::String).collect())),
+        (Form::Weights | Form::List, texts) => Some(Value::Array(texts.iter().cloned().map(Value::String).collect())),
         (_, texts) => Some(Value::String(texts.join(";"))),
     })
 }

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-pub(crate) use show::{bytes, count, seconds};
+pub(crate) use show::{bytes, count, length, percent, seconds};
 pub(crate) use table::{Cell, Column, Look, Table, Tone};
 
 /// Writes this and a newline to standard output. A reader that went away (`meros status | head`) is no failure of ours.

@@ -13,5 +13,6 @@ mod fail_points;
 mod full_disks;
 mod masters;
 mod neighbours;
+mod operators;
 mod schedulers;
 mod shims;

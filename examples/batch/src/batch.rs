@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use meros::{
-    Command, Context, Demand, LaunchError, Offer, Resources, Role, SHAPES_MAX, Scheduler, Session, Shape, TaskId, TaskSpec,
-    TaskState, TaskUpdate, TimerId,
+    Command, Context, Demand, LaunchError, Offer, Role, SHAPES_MAX, Scheduler, Session, Shape, TaskId, TaskSpec, TaskState,
+    TaskUpdate, TimerId,
 };
 
 use crate::{Item, Progress, Record, Status};
@@ -45,7 +45,7 @@ pub struct Batch {
 /// The waiting commands that need the same, first come first served.
 #[derive(Debug)]
 struct Kind {
-    resources: Resources,
+    shape: Shape,
     waiting: VecDeque<usize>,
 }
 
@@ -106,10 +106,10 @@ impl Batch {
     }
 
     fn enqueue(&mut self, index: usize) {
-        let resources = &self.items[index].resources;
-        match self.kinds.iter_mut().find(|kind| kind.resources == *resources) {
+        let shape = self.items[index].shape();
+        match self.kinds.iter_mut().find(|kind| kind.shape == shape) {
             Some(kind) => kind.waiting.push_back(index),
-            None => self.kinds.push(Kind { resources: resources.clone(), waiting: VecDeque::from([index]) }),
+            None => self.kinds.push(Kind { shape, waiting: VecDeque::from([index]) }),
         }
     }
 
@@ -120,7 +120,7 @@ impl Batch {
     /// The next command that fits on what is left of `offer`.
     fn take_fitting(&mut self, offer: &Offer) -> Option<usize> {
         let mut kinds = self.kinds.iter_mut().filter(|kind| !kind.waiting.is_empty());
-        kinds.find(|kind| offer.fits(&kind.resources))?.waiting.pop_front()
+        kinds.find(|kind| offer.suits(&kind.shape))?.waiting.pop_front()
     }
 
     /// Launches what fits. Stops early when the offer takes no more.
@@ -235,7 +235,7 @@ impl Scheduler for Batch {
             let copies = slots.min(kind.waiting.len() as u64);
             slots -= copies;
             if copies > 0 {
-                shapes.push(Shape { resources: kind.resources.clone(), any_ports: 0, copies: Some(copies) });
+                shapes.push(kind.shape.clone().copies(copies));
             }
         }
         Demand { shapes }

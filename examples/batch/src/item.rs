@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meros::{Command, Resources};
+use meros::{Command, Constraint, Resources, Shape};
 
 /// A tenth of a core: enough for a command that does little.
 const CPU_MILLI_DEFAULT: u64 = 100;
@@ -20,6 +20,8 @@ pub struct Item {
     pub command: Command,
     /// What it needs, and its limits.
     pub resources: Resources,
+    /// What its agent must be like, all of them.
+    pub constraints: Vec<Constraint>,
     /// How often it is tried again after it has failed.
     pub retries: u32,
     /// How many processes and threads it may have.
@@ -29,10 +31,16 @@ pub struct Item {
 }
 
 impl Item {
-    /// A command that needs little (0.1 cores, 32 MiB), is not retried and not killed.
+    /// A command that needs little (0.1 cores, 32 MiB), runs anywhere, is not retried and not killed.
     pub fn new(name: impl Into<String>, command: Command) -> Self {
         let resources = Resources::none().with_cpu_milli(CPU_MILLI_DEFAULT).with_memory_bytes(MEMORY_BYTES_DEFAULT);
-        Self { name: name.into(), command, resources, retries: 0, pids_limit: None, kill_after: None }
+        let (constraints, retries, pids_limit, kill_after) = (Vec::new(), 0, None, None);
+        Self { name: name.into(), command, resources, constraints, retries, pids_limit, kill_after }
+    }
+
+    /// The smallest offer that it can be launched on.
+    pub fn shape(&self) -> Shape {
+        Shape { constraints: self.constraints.clone(), ..Shape::of(self.resources.clone()) }
     }
 
     /// A line for the shell, named like itself.

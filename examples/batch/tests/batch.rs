@@ -82,10 +82,15 @@ impl Run {
     }
 
     fn offer(&mut self, resources: &str) -> Vec<TaskSpec> {
+        let agent = OfferedAgent::new(AgentId::from_bytes([2; 16]), "host");
+        self.offer_of(agent, resources)
+    }
+
+    fn offer_of(&mut self, agent: OfferedAgent, resources: &str) -> Vec<TaskSpec> {
         self.offers += 1;
-        let agent = OfferedAgent { id: AgentId::from_bytes([2; 16]), hostname: "host".into(), attributes: Attributes::default() };
         let (id, agent, resources) = (OfferId(self.offers), Arc::new(agent), Resources::parse(resources).unwrap());
-        let offer = Offer { id, role: Role::default(), agent, resources, lease: Duration::from_secs(30) };
+        let (role, lease) = (Role::default(), Duration::from_secs(30));
+        let offer = Offer { id, role, agent, resources, lease, unavailability: None };
         self.hear(FrameworkEvent::Offers(vec![offer]))
     }
 
@@ -137,6 +142,23 @@ fn each_kind_of_command_has_its_shape_and_takes_the_offers_that_fit() {
     assert_eq!(copies, [Some(1), Some(2)]);
     assert_eq!(names(&run.offer("cpus:0.1;mem:1GiB")), ["small"]);
     assert_eq!(names(&run.offer("cpus:3;mem:2GiB")), ["large", "small too"]);
+}
+
+#[test]
+fn a_command_runs_only_where_it_may() {
+    let mut picky = Item::shell("picky");
+    picky.constraints = vec!["rack=a".parse().unwrap(), "!gpu".parse().unwrap()];
+    let mut run = Run::new(Batch::from_items(vec![picky.clone(), Item::shell("easy"), Item::shell("easy too")]));
+    let shapes: Vec<_> = run.demand.shapes.iter().map(|shape| (shape.constraints.len(), shape.copies)).collect();
+    assert_eq!(shapes, [(2, Some(1)), (0, Some(2))]);
+    let there = |attributes: &str| OfferedAgent {
+        attributes: attributes.parse().unwrap(),
+        ..OfferedAgent::new(AgentId::from_bytes([3; 16]), "there")
+    };
+    assert_eq!(names(&run.offer_of(there("rack:b"), "cpus:0.1;mem:1GiB")), ["easy"]);
+    assert_eq!(names(&run.offer_of(there("rack:a;gpu:1"), "cpus:1;mem:1GiB")), ["easy too"]);
+    assert_eq!(names(&run.offer_of(there("rack:b"), "cpus:1;mem:1GiB")), [] as [&str; 0]);
+    assert_eq!(names(&run.offer_of(there("rack:a"), "cpus:1;mem:1GiB")), ["picky"]);
 }
 
 #[test]

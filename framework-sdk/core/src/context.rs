@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use meros_types::{Epoch, IdSource, Now, OfferId, TASK_ID_BYTES_MAX, TaskId, Time, WallTime};
+use meros_types::{Epoch, ExplainCall, IdSource, Now, OfferId, Role, Shape, TASK_ID_BYTES_MAX, TaskId, Time, WallTime};
 
 use crate::deadlines::Deadlines;
 use crate::deferred::Deferred;
 use crate::held::Held;
-use crate::limits::{DEFERRED_MAX, PREFIX_BYTES_MAX, TIMER_MIN, TIMERS_MAX};
+use crate::limits::{DEFERRED_MAX, EXPLAINS_MAX, PREFIX_BYTES_MAX, TIMER_MIN, TIMERS_MAX};
 use crate::offer::Fate;
 use crate::tasks::{Task, Tasks};
 use crate::values::Values;
@@ -43,6 +43,8 @@ pub(crate) struct Wishes {
     pub(crate) revive: bool,
     /// To ask about all live tasks.
     pub(crate) reconcile: bool,
+    /// To ask why there is no more on offer.
+    pub(crate) explain: Vec<ExplainCall>,
     /// To acknowledge these facts.
     pub(crate) acknowledge: Vec<Ack>,
     /// To end, and how.
@@ -195,6 +197,16 @@ impl Context {
     /// [`Context::tasks`] comes as an update.
     pub fn reconcile(&mut self) {
         self.wishes.reconcile = true;
+    }
+
+    /// Asks the master why there is no more on offer in `role`, one that the framework subscribed with: for `shape`, or for each
+    /// that its demand has open. The answer comes as [`crate::Scheduler::explained`]. Without a connection the question waits for
+    /// one; a connection that breaks takes the answer with it.
+    pub fn explain(&mut self, role: &Role, shape: Option<Shape>) {
+        if self.wishes.explain.len() == EXPLAINS_MAX {
+            return self.fail(SessionError::LimitExceeded { what: "questions to explain", limit: EXPLAINS_MAX });
+        }
+        self.wishes.explain.push(ExplainCall { role: role.clone(), shape });
     }
 
     /// Keeps `value` under `key`, in place of what was there: it is stored together with everything else that the callback

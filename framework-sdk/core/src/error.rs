@@ -54,7 +54,7 @@ fn advice(kind: SessionEndKind) -> &'static str {
             "a removed framework does not return: start the scheduler again to get a new one, with a state store after \
              FileStore::forget_framework"
         }
-        SessionEndKind::Invalid => "correct the framework's name, key or roles and start the scheduler again",
+        SessionEndKind::Invalid => "correct the framework's name, key, roles or preferences and start the scheduler again",
     }
 }
 

@@ -39,6 +39,8 @@ pub const HELD_MAX: usize = 1 << 16;
 pub const ENDED_MAX: usize = 1 << 16;
 /// How many facts may wait for a scheduler to acknowledge them itself: one of each task.
 pub const DEFERRED_MAX: usize = TASKS_MAX;
+/// How many questions why there is no more on offer may wait for a connection: one for each role of a framework.
+pub const EXPLAINS_MAX: usize = 256;
 /// How many answers may wait for the scheduler's state to be stored. A store that takes so long has stopped.
 pub const WAITING_MAX: usize = 1 << 20;
 /// The longest name of a saved value, in bytes.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use meros_types::{Attributes, FILTER_DEFAULT, OfferId, OfferedAgent, Resources, Role, Shape, TaskSpec};
+use meros_types::{Attributes, Domain, FILTER_DEFAULT, OfferId, OfferedAgent, Resources, Role, Shape, TaskSpec, Unavailability};
 
 use crate::limits::OFFER_BYTES_MAX;
 use crate::{LaunchError, spec};
@@ -68,6 +68,16 @@ impl Offer {
         &self.lent.agent.attributes
     }
 
+    /// Where the agent stands; none when its operator doesn't say.
+    pub fn domain(&self) -> Option<&Domain> {
+        self.lent.agent.domain.as_ref()
+    }
+
+    /// When the agent is expected to be away, if its operator has said so.
+    pub fn unavailability(&self) -> Option<Unavailability> {
+        self.lent.unavailability
+    }
+
     /// How long it stands, from when the master sent it.
     pub fn lease(&self) -> Duration {
         self.lent.lease
@@ -78,14 +88,23 @@ impl Offer {
         &self.lent.resources
     }
 
-    /// Whether `resources` are left.
+    /// Whether `resources` are left. For a whole [`Shape`], with its ports and constraints, ask [`Offer::suits`].
     pub fn fits(&self, resources: &Resources) -> bool {
         self.lent.resources.contains(resources)
     }
 
-    /// How many copies of `shape` are left, at most as many as it asks for; by the same rule as the master's.
+    /// Whether a copy of `shape` is left, and the agent is like what its constraints say; by the same rule as the master's.
+    pub fn suits(&self, shape: &Shape) -> bool {
+        self.fitting(shape) > 0
+    }
+
+    /// How many copies of `shape` are left, at most as many as it asks for; none when a constraint of it excludes the agent. By
+    /// the same rule as the master's.
     pub fn fitting(&self, shape: &Shape) -> u64 {
-        shape.fitting(&self.lent.resources)
+        match shape.excluded_by(&self.lent.agent) {
+            Some(_) => 0,
+            None => shape.fitting(&self.lent.resources),
+        }
     }
 
     /// Starts `task` on this offer, out of what is left. The offer is answered with all its launches when the callback

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use meros_types::{
-    Accept, AcceptGroup, Acknowledge, CALLS_MAX, Call, Decline, DemandCall, FILTER_DEFAULT, FromFramework, KillCall, OfferId,
-    Operation, SessionId, TaskId, TaskQuery,
+    Accept, AcceptGroup, Acknowledge, CALLS_MAX, Call, Constraint, Decline, DemandCall, ExplainCall, FILTER_DEFAULT, FromFramework,
+    KillCall, OfferId, Operation, SessionId, Shape, Subject, TaskId, TaskQuery, Test,
 };
 
 use crate::limits::MESSAGE_BYTES_MAX;
@@ -22,6 +22,7 @@ pub(crate) struct Outbox {
     /// Offers that go back with the default filter: by far the most.
     declined: Vec<OfferId>,
     declined_for: BTreeMap<Duration, Vec<OfferId>>,
+    pub(crate) explain: Vec<ExplainCall>,
     pub(crate) kills: Vec<KillCall>,
     pub(crate) acknowledgements: Vec<Acknowledge>,
     /// Tasks to ask about.
@@ -67,6 +68,7 @@ impl Outbox {
             && self.accepts.is_empty()
             && self.declined.is_empty()
             && self.declined_for.is_empty()
+            && self.explain.is_empty()
             && self.kills.is_empty()
             && self.acknowledgements.is_empty()
             && self.reconcile.is_empty()
@@ -79,8 +81,13 @@ impl Outbox {
         let mut packer = Packer::new(session);
         let all = std::mem::take(self);
         for demand in all.demands {
-            let bytes = demand.role.as_str().len() + demand.demand.shapes.len() * 8 * ID_BYTES;
+            let bytes = demand.role.as_str().len() + demand.demand.shapes.iter().map(shape_bytes).sum::<usize>();
             packer.add(Call::Demand(demand), bytes);
+        }
+        // After the demand that it is about.
+        for question in all.explain {
+            let bytes = question.role.as_str().len() + question.shape.as_ref().map_or(0, shape_bytes);
+            packer.add(Call::Explain(question), bytes);
         }
         for (filter, groups) in all.accepts {
             packer.add_accept(groups, filter);
@@ -163,6 +170,19 @@ impl Packer {
         let call = |groups| Call::Accept(Accept { groups, all_or_nothing: false, filter });
         self.add_split(groups, group_bytes, call);
     }
+}
+
+fn shape_bytes(shape: &Shape) -> usize {
+    let values = |constraint: &Constraint| match &constraint.test {
+        Test::OneOf(values) | Test::NoneOf(values) => values.iter().map(|value| value.len() + ID_BYTES).sum(),
+        Test::Exists | Test::NotExists => 0,
+    };
+    let subject = |constraint: &Constraint| match &constraint.subject {
+        Subject::Attribute(name) => name.len(),
+        Subject::Hostname | Subject::Region | Subject::Zone => 0,
+    };
+    let constraints = shape.constraints.iter().map(|constraint| 2 * ID_BYTES + subject(constraint) + values(constraint));
+    8 * ID_BYTES + constraints.sum::<usize>()
 }
 
 fn group_bytes(group: &AcceptGroup) -> usize {

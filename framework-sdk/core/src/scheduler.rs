@@ -1,6 +1,6 @@
 //! The trait that users implement: all the decisions of a framework, and nothing else.
 
-use meros_types::{Demand, Epoch, FrameworkId, OfferId, Role, SessionId, TaskUpdate};
+use meros_types::{Demand, Epoch, Explanation, FrameworkId, OfferId, Role, SessionId, TaskUpdate};
 
 use crate::{Context, Offer, TimerId};
 
@@ -34,6 +34,11 @@ pub trait Scheduler: Send + 'static {
     /// Offers kept with [`Context::hold`] are no more: taken back, run out, or lost with the connection.
     fn rescinded(&mut self, offers: &[OfferId], cx: &mut Context) {
         let _ = (offers, cx);
+    }
+
+    /// The answer to [`Context::explain`]: what stands between this framework and more offers, in the master's own reckoning.
+    fn explained(&mut self, explanation: &Explanation, cx: &mut Context) {
+        let _ = (explanation, cx);
     }
 
     /// The moment asked for with [`Context::after`] has come.

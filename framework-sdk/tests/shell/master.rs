@@ -170,10 +170,11 @@ impl Session {
     }
 
     async fn offer(&self) {
-        let agent = OfferedAgent { id: AGENT, hostname: "host".into(), attributes: Attributes::default() };
+        let agent = OfferedAgent::new(AGENT, "host");
         let resources = Resources::parse("cpus:1").unwrap();
         let lease = Duration::from_secs(30);
-        let offer = Offer { id: OfferId(1), role: Role::default(), agent: Arc::new(agent), resources, lease };
+        let (id, role, agent) = (OfferId(1), Role::default(), Arc::new(agent));
+        let offer = Offer { id, role, agent, resources, lease, unavailability: None };
         self.say(FrameworkEvent::Offers(vec![offer])).await;
     }
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use meros_types::{
-    Accept, AcceptGroup, AgentOrder, FrameworkEvent, Launch, LaunchId, Now, OfferId, Operation, Program, Reason, RefusedCall,
-    Resources, Source, TaskId, TaskSpec, TaskState, TaskUpdate,
+    Accept, AcceptGroup, AgentOrder, FrameworkEvent, KILL_GRACE_DEFAULT, Launch, LaunchId, Now, OfferId, Operation, Program,
+    Reason, RefusedCall, Resources, Source, TaskId, TaskSpec, TaskState, TaskUpdate,
 };
 
-use crate::allocator::Pool;
 use crate::ledger::Part;
 use crate::rows::{Offer, Task};
 use crate::table::FrameworkIx;
@@ -131,7 +130,7 @@ impl Master {
         }
         for offer in &ended {
             self.allocator.answered(offer.client);
-            self.allocator.declined(now.mono, offer.client, offer.agent, self.agents.free(offer.agent), filter);
+            self.allocator.declined(now.mono, offer.client, offer.agent, self.agents[offer.agent].free(), filter);
         }
     }
 
@@ -157,6 +156,7 @@ impl Master {
         update.agent = Some(agent.offered.id);
         let ledger = agent.ledger.as_mut().expect("an agent with offers is registered");
         ledger.add(Part::Used, &spec.resources).expect("a part of ended offers is free");
+        self.unsettled.insert(offer.agent);
         self.allocator.charge(offer.client, &spec.resources);
         // From here on its scheduler knows that the launch was made, and by which id: that outlives a lost connection.
         self.tell(offer.framework, FrameworkEvent::Update(Box::new(update.clone())), effects);
@@ -170,6 +170,8 @@ impl Master {
             resources: spec.resources.clone(),
             part: Some(Part::Used),
             reported: false,
+            kill_grace: Some(spec.kill_grace.unwrap_or(KILL_GRACE_DEFAULT)),
+            given_up: false,
             forgettable: false,
             update,
         });

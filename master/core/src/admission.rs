@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use meros_types::{
-    AgentId, AgentOrder, AgentSecret, Attributes, Now, OfferedAgent, Refusal, Register, SessionId, ToAgent, WallTime,
-};
+use meros_types::{AgentId, AgentOrder, AgentSecret, Duty, Now, OfferedAgent, Refusal, Register, SessionId, ToAgent, WallTime};
 
+use crate::duty::Decision;
 use crate::event::StreamId;
 use crate::registry::{AgentRecord, AgentStanding};
 use crate::rows::Agent;
@@ -45,8 +44,15 @@ pub(crate) struct Admission {
 impl Admission {
     pub(crate) fn record(&self, id: AgentId) -> AgentRecord {
         let hostname = self.register.hostname.clone();
-        AgentRecord { id, secret: self.register.secret, hostname, state: AgentStanding::Admitted }
+        AgentRecord { id, secret: self.register.secret, hostname, state: AgentStanding::Admitted, duty: Duty::Active }
     }
+}
+
+/// What an agent is told of which an operator has said that it will never return.
+pub(crate) fn why_gone(id: AgentId) -> Refusal {
+    for_good(format!(
+        "agent {id} was declared gone, and its tasks with it; start it with a new work directory to add it as a new agent"
+    ))
 }
 
 /// A refusal that nothing but the operator can end.
@@ -74,9 +80,7 @@ impl Master {
             return Ok(known.and_then(|id| self.agents_by_id.get(id)).copied());
         };
         if self.gone.contains(&id) {
-            return Err(for_good(format!(
-                "agent {id} was declared gone, and its tasks with it; start it with a new work directory to add it as a new agent"
-            )));
+            return Err(why_gone(id));
         }
         match self.agents_by_id.get(&id) {
             Some(agent) if self.agents[*agent].secret == register.secret => Ok(Some(*agent)),
@@ -113,7 +117,7 @@ impl Master {
     }
 
     fn have_room_for_agent(&self) -> Result<(), Refusal> {
-        if self.agents.len() + self.admissions.len() >= AGENTS_MAX {
+        if self.agents_by_id.len() + self.admissions.len() >= AGENTS_MAX {
             return Err(for_now("the master has as many agents as it can know; unreachable ones are forgotten in time"));
         }
         if self.admissions.len() >= ADMISSIONS_MAX {
@@ -122,10 +126,16 @@ impl Master {
         Ok(())
     }
 
-    /// A record of an agent is stored. If it was its first, the agent is known now, and what it said counts.
+    /// A record of an agent is stored. If it was its first, the agent is known now, and what it said counts. If not, what
+    /// operators have decided of it may be new.
     pub(crate) fn agent_stored(&mut self, now: Now, record: AgentRecord, effects: &mut Vec<Effect>) {
         let id = record.id;
-        let Some(admission) = self.admissions.remove(&id) else { return };
+        let Some(admission) = self.admissions.remove(&id) else {
+            if let Some(agent) = self.agents_by_id.get(&id).copied() {
+                self.decision_stored(now, agent, &record, effects);
+            }
+            return;
+        };
         let agent = self.insert_agent(record, None);
         self.await_agent(now, agent, self.config.unreachable_after);
         if let Some(stream) = admission.stream {
@@ -136,14 +146,21 @@ impl Master {
 
     /// Enters an agent that has not registered with this master yet.
     pub(crate) fn insert_agent(&mut self, record: AgentRecord, lost_since: Option<WallTime>) -> AgentIx {
-        let AgentRecord { id, secret, hostname, .. } = record;
+        let AgentRecord { id, secret, hostname, duty, .. } = record;
         let agent = self.agents.insert(Agent {
-            offered: Arc::new(OfferedAgent { id, hostname, attributes: Attributes::default() }),
+            offered: Arc::new(OfferedAgent::new(id, hostname)),
             secret,
             boot: None,
             link: None,
             lost_at: None,
             lost_since,
+            decision: Decision::recovered(duty),
+            duty,
+            withheld: duty != Duty::Active,
+            drains_at: None,
+            unavailability: None,
+            awaited: false,
+            gone: false,
             ledger: None,
             offers: BTreeSet::new(),
             tasks: BTreeSet::new(),

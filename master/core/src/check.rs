@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meros_types::{AgentId, Resources};
+use meros_types::{AgentId, Duty, Resources};
 
 use crate::allocator::Recount;
 use crate::ledger::Part;
@@ -16,14 +16,22 @@ impl Master {
     /// Panics on a broken invariant, naming it. Tests and the simulator call it after every step; it looks at everything.
     pub fn check(&self) {
         for (ix, agent) in self.agents.iter() {
-            self.check_agent(ix, agent);
+            match agent.gone {
+                true => self.check_gone(ix, agent),
+                false => self.check_agent(ix, agent),
+            }
         }
+        let gone: BTreeSet<AgentId> = self.gone_order.iter().copied().collect();
+        assert_eq!((&gone, gone.len()), (&self.gone, self.gone_order.len()), "each gone agent is remembered once");
+        let awaited = self.agents.iter().filter(|(_, agent)| agent.awaited).count() as u64;
+        assert_eq!(awaited, self.awaited, "the agents that are awaited are counted");
         let lost: BTreeSet<AgentId> = self.unreachable.iter().copied().collect();
         let without = self.agents.iter().filter(|(_, agent)| agent.lost_since.is_some()).map(|(_, agent)| agent.offered.id);
         assert_eq!(lost, without.collect(), "exactly the unreachable agents are in their order");
         assert_eq!(lost.len(), self.unreachable.len(), "an agent is lost once");
         self.check_entrants();
         self.writes.check();
+        self.check_decided();
         self.check_frameworks();
         self.check_tasks();
         self.check_streams();
@@ -39,6 +47,7 @@ impl Master {
         for task in &agent.tasks {
             assert_eq!(self.tasks[*task].agent, ix, "agent {id} lists a task of another agent");
         }
+        self.check_duty(agent);
         let waited_for = agent.lost_at.is_some_and(|at| self.timers.contains(at, Timer::AgentLost(id)));
         assert_eq!(waited_for, agent.lost_at.is_some(), "agent {id} is waited for without an end");
         let places = [agent.link.is_some(), waited_for, agent.lost_since.is_some()];
@@ -74,10 +83,45 @@ impl Master {
         assert_eq!(ledger.part(Part::Releasing), &in_part(Part::Releasing), "agent {id}: releasing");
         let parts = [Part::Offered, Part::Used, Part::Releasing].map(|part| ledger.part(part));
         let free = parts.iter().fold(ledger.total().clone(), |free, part| free.saturating_sub(part));
+        if let Some(free) = self.allocator.free_of(ix).filter(|_| !self.unsettled.contains(&ix)) {
+            assert_eq!(free, ledger.free(), "agent {id}: the allocator takes something else for free");
+        }
         assert_eq!(ledger.free(), &free, "agent {id}: total = free + offered + used + releasing");
         // An agent may come with more than its total, but what others have is never on offer.
         let rest = ledger.total().saturating_sub(ledger.part(Part::Used)).saturating_sub(ledger.part(Part::Releasing));
         assert!(rest.contains(&offered), "agent {id}: {offered:?} is on offer and {rest:?} is there");
+    }
+
+    /// Of a gone agent, only tasks that are over are left.
+    fn check_gone(&self, ix: AgentIx, agent: &Agent) {
+        let id = agent.offered.id;
+        assert!(!self.agents_by_id.contains_key(&id), "agent {id} is gone and found by its id");
+        let places = [agent.link.is_some(), agent.lost_at.is_some(), agent.lost_since.is_some(), agent.drains_at.is_some()];
+        assert_eq!(places, [false; 4], "agent {id} is gone and has a stream or is waited for");
+        assert!(agent.ledger.is_none() && agent.offers.is_empty() && !agent.awaited, "agent {id} is gone and in a sum");
+        assert!(!agent.tasks.is_empty(), "agent {id} is gone, and its row stays for nothing");
+        let over = agent.tasks.iter().map(|task| &self.tasks[*task]).all(|task| task.agent == ix && !task.is_live());
+        assert!(over, "agent {id} is gone and has another's task, or a live one");
+    }
+
+    fn check_duty(&self, agent: &Agent) {
+        let id = agent.offered.id;
+        let entity = Entity::Agent(id);
+        agent.decision.check(self.writes.is_dirty(entity), self.writes.is_under_way(entity));
+        let is_active = agent.duty == Duty::Active && agent.decision.duty == Duty::Active && !agent.decision.gone;
+        assert!(is_active || agent.withheld, "agent {id} may be offered and is not on duty");
+        assert!(is_active != agent.withheld || self.writes.awaits(entity), "agent {id} is withheld for nothing");
+        let drains = agent.drains_at.is_some_and(|at| self.timers.contains(at, Timer::Drain(id)));
+        assert_eq!(drains, agent.drains_at.is_some(), "agent {id} drains without an end");
+        assert!(!drains || matches!(agent.duty, Duty::Draining(_)), "agent {id} is waited for to drain and is not draining");
+        let is_to_go = matches!(agent.duty, Duty::Draining(drain) if drain.mark_gone) && agent.decision.duty == agent.duty;
+        assert!(!is_to_go || agent.decision.gone || !self.is_drained(agent), "agent {id} is drained and was to be gone then");
+    }
+
+    /// What operators have decided is stored, on its way, or about to be.
+    fn check_decided(&self) {
+        self.roles.check(self.writes.is_dirty(Entity::Roles), self.writes.is_under_way(Entity::Roles));
+        self.check_windows();
     }
 
     fn check_frameworks(&self) {
@@ -101,7 +145,10 @@ impl Master {
             assert!(self.frameworks[offer.framework].offers.contains(id), "offer {id} is unknown to its framework");
             assert!(self.agents[offer.agent].offers.contains(id), "offer {id} is unknown to its agent");
             assert!(self.agents[offer.agent].link.is_some(), "offer {id} is of an agent without a stream");
+            assert!(!self.agents[offer.agent].withheld, "offer {id} is of an agent that may not be offered");
+            assert!(self.leases.contains(&(offer.expires, *id)), "offer {id} has no end");
         }
+        assert_eq!(self.leases.len(), self.offers.len(), "each lease that ends is an offer's");
     }
 
     fn check_tasks(&self) {
@@ -132,7 +179,11 @@ impl Master {
             let found = admission.stream.is_none_or(|stream| self.entering.get(&stream) == Some(&Entrant::Agent(*id)));
             assert!(found, "the stream of agent {id} is not among those that enter");
         }
-        assert_eq!(self.agents_by_secret.len(), self.agents.len() + self.admissions.len(), "each agent has a secret of its own");
+        assert_eq!(
+            self.agents_by_secret.len(),
+            self.agents_by_id.len() + self.admissions.len(),
+            "each agent has a secret of its own"
+        );
         for (ix, row) in self.frameworks.iter() {
             let id = row.id;
             let awaits = self.writes.awaits(Entity::Framework(id));
@@ -184,6 +235,6 @@ impl Master {
                 total.add(ledger.total());
             }
         }
-        self.allocator.check(&self.agents, &held, &total);
+        self.allocator.check(&held, &total);
     }
 }

@@ -1,9 +1,9 @@
 //! What a master is told when it is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use meros_types::{Role, Term};
+use meros_types::{Resources, Role, Term};
 
 /// A master's settings. Every timing is a flag of `meros master`.
 #[derive(Clone, Debug)]
@@ -20,8 +20,17 @@ pub struct MasterConfig {
     pub offer_lease: Duration,
     /// How long the tasks of a framework without a key outlive its stream. Default 60 s.
     pub ephemeral_timeout: Duration,
-    /// The weights of roles in fair sharing, from 1; a role that is not named has 1.
+    /// The weights in fair sharing, from 1, of roles for which operators have stored none; a role that is not named has 1.
     pub weights: BTreeMap<Role, u32>,
+    /// The region that the master stands in. Agents of other regions suit only those who ask for them. Default none: then no
+    /// agent is remote.
+    pub region: Option<String>,
+    /// Where any offer will do, it contains one of these at least, unless the framework has named others. Default `cpus:0.01` or
+    /// `mem:32MiB`, as in Mesos.
+    pub least: Vec<Resources>,
+    /// Scalars that don't count towards a share, by their names, such as `gpus`: whoever holds many of what few others want is not
+    /// served last for it. Default none.
+    pub unshared: BTreeSet<String>,
 }
 
 impl MasterConfig {
@@ -35,6 +44,9 @@ impl MasterConfig {
             offer_lease: Duration::from_secs(30),
             ephemeral_timeout: Duration::from_secs(60),
             weights: BTreeMap::new(),
+            region: None,
+            least: vec![Resources::none().with_cpu_milli(10), Resources::none().with_memory_bytes(32 << 20)],
+            unshared: BTreeSet::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a master wants done. Imperative: the shell performs, in this order, and reports back what came of it.
 
-use meros_types::{ClusterState, ToAgent, ToFramework};
+use meros_types::{ClusterState, Explanation, ToAgent, ToFramework};
 
 use crate::counters::Metrics;
 use crate::event::{StreamId, Token};
@@ -33,7 +33,7 @@ pub enum Effect {
     Persist {
         /// The transaction's number, from 1; each is one higher than the one before.
         seq: u64,
-        /// At least one; no two are about the same agent or framework.
+        /// At least one; no two are about the same agent or framework, and at most one each is about roles and windows.
         changes: Vec<Change>,
     },
     /// Answer a request.
@@ -58,6 +58,10 @@ pub enum Reply {
     TornDown,
     /// To `OpenLog`: the agent was told; its log stream will carry the token's number.
     LogOpening,
+    /// To `UpdateRoles`, `SetDuty`, `MarkGone`, `SetWindow` and `RemoveWindow`: it is stored, and holds.
+    Done,
+    /// To `Explain`: one for each role.
+    Explained(Vec<Explanation>),
     /// To any request that can't be met.
     Refused(RequestError),
 }
@@ -98,5 +102,59 @@ pub enum RequestError {
         task: String,
         /// Its agent.
         agent: String,
+    },
+    /// No agent has this id, or these; or the master has forgotten it.
+    #[error("no such agent: {agents}; `meros status` lists those that are known")]
+    UnknownAgent {
+        /// The ids that were given, as far as they are unknown.
+        agents: String,
+    },
+    /// The agent was declared gone, which nothing undoes.
+    #[error("agent {agent} was declared gone for good; start it with a new work directory to add it as a new agent")]
+    AgentGone {
+        /// The id that was given.
+        agent: String,
+    },
+    /// No maintenance window has this name, or it is over.
+    #[error("no maintenance window {window:?} is known; `meros maintenance list` lists those that are")]
+    UnknownWindow {
+        /// The name that was given.
+        window: String,
+    },
+    /// The framework is not subscribed with this role.
+    #[error("framework {framework} is not subscribed with role {role}; `meros status` lists the roles of each")]
+    UnknownRole {
+        /// The framework.
+        framework: String,
+        /// The role that was asked for.
+        role: String,
+    },
+    /// Something that was given can't be, whatever the cluster is like.
+    #[error("{reason}")]
+    Invalid {
+        /// What, and what may be given instead.
+        reason: String,
+    },
+    /// Together with what there is, the roles would contradict each other, or what is there and had.
+    #[error("no role was changed: {}{}", reasons.join("; "), if *can_force { "; with --force it is done all the same" } else { "" })]
+    Contradiction {
+        /// Each with the roles and their numbers.
+        reasons: Vec<String>,
+        /// Whether the same update would be done by force.
+        can_force: bool,
+    },
+    /// There is no room for more of it.
+    #[error("there may be {most} {what} at the most; remove some first")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+    /// As many changes of it wait to be stored as may.
+    #[error("too many changes of {what} wait to be stored; ask again in a moment")]
+    TooManyChanges {
+        /// Of what.
+        what: &'static str,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meros_types::{FrameworkId, FromAgent, FromFramework, LogStream, TaskId};
+use meros_types::{AgentId, Duty, FrameworkId, FromAgent, FromFramework, LogStream, Role, RolesUpdate, Shape, TaskId, Window};
 
 /// One connection, as the shell numbers it. Never used twice in one life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,5 +88,35 @@ pub enum Request {
         offset: u64,
         /// Whether to go on until the task has ended.
         follow: bool,
+    },
+    /// Change how roles share, all of it or nothing.
+    UpdateRoles(RolesUpdate),
+    /// Say whether an agent may be offered, and whether its tasks may stay.
+    SetDuty {
+        /// Which.
+        agent: AgentId,
+        /// From now on; [`Duty::Active`] reactivates it.
+        duty: Duty,
+    },
+    /// Say that an agent will never return.
+    MarkGone {
+        /// Which.
+        agent: AgentId,
+    },
+    /// Set a maintenance window, in place of the one of its name if there is one.
+    SetWindow(Window),
+    /// Remove a maintenance window.
+    RemoveWindow {
+        /// Its name.
+        id: String,
+    },
+    /// Why is there no more on offer to a framework?
+    Explain {
+        /// Which.
+        framework: FrameworkId,
+        /// In which of its roles; all that it subscribed with when none is given.
+        role: Option<Role>,
+        /// A shape to look at instead of those that its demand has open.
+        shape: Option<Shape>,
     },
 }

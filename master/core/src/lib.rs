@@ -14,13 +14,19 @@
 
 mod accept;
 mod admission;
-mod allocator;
+pub mod allocator;
+mod amounts;
 mod check;
 pub mod config;
 pub mod counters;
+mod decided;
+mod duty;
 pub mod effect;
 pub mod event;
+mod explain;
+mod gone;
 mod judge;
+mod judge_roles;
 mod ledger;
 mod lifecycle;
 mod offers;
@@ -32,23 +38,25 @@ mod recover;
 mod register;
 pub mod registry;
 mod removal;
+mod roles;
 mod rows;
 mod state;
 mod subscribe;
-mod table;
+pub mod table;
 mod tasks;
 mod timers;
 mod views;
+mod windows;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use meros_types::{AgentId, FrameworkId, IdSource, LaunchId, Now, OfferId, Resources, SessionId, Time};
+use meros_types::{AgentId, FrameworkId, IdSource, LaunchId, Now, OfferId, Role, RoleSettings, SessionId, Time, Window};
 
 use crate::admission::{Admission, SecretKey};
-use crate::allocator::{Allocator, Pool};
-use crate::ledger::Part;
+use crate::allocator::Allocator;
+use crate::decided::Decided;
 use crate::rows::{Agent, Framework, Offer, Task};
 use crate::table::{AgentIx, FrameworkIx, Table, TaskIx};
 use crate::timers::{Timer, Timers};
@@ -58,7 +66,7 @@ pub use config::MasterConfig;
 pub use counters::{Counters, Metrics};
 pub use effect::{Effect, Reply, RequestError};
 pub use event::{Event, Request, StreamId, Token};
-pub use registry::{AgentRecord, AgentStanding, Change, FrameworkRecord, Registry};
+pub use registry::{AgentRecord, AgentStanding, Change, FrameworkRecord, Registry, RoleRecord};
 
 /// How many ended tasks are remembered, over all frameworks; the oldest are forgotten first. Those whose end is a fact that
 /// no framework has acknowledged come on top: their agents keep each of them too, and have a limit of their own.
@@ -76,6 +84,14 @@ pub const AGENTS_MAX: usize = 100_000;
 pub const ADMISSIONS_MAX: usize = 10_000;
 /// How many operators may wait for one framework's end to be stored.
 pub const TEARDOWNS_WAITING_MAX: usize = 64;
+/// How many operators may wait for one thing to be stored: an agent's record, the roles, or the maintenance windows.
+pub const OPERATORS_WAITING_MAX: usize = 1_000;
+/// How many gone agents are remembered, so that what is asked about them is answered for certain; the oldest are forgotten first.
+pub const GONE_AGENTS_MAX: usize = 100_000;
+/// How many agents all maintenance windows may name together, each as often as it is named: all that there may be, twice.
+pub const WINDOWED_AGENTS_MAX: usize = 200_000;
+/// How far away the deadline of a drain may be, and how long it is waited for at the most, however the clock is set.
+pub const DRAIN_WAIT_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a framework is waited for after a master's start at the least, however late it is: time enough to notice the new
 /// master and connect, at the longest backoff.
 pub const FAILOVER_GRACE: Duration = Duration::from_secs(30);
@@ -124,8 +140,11 @@ pub struct Master {
     admissions: BTreeMap<AgentId, Admission>,
     /// The one lost first comes first.
     unreachable: VecDeque<AgentId>,
-    /// Those that an operator has given up. They have no row.
+    /// Those that an operator has given up. No row is found by their ids.
     gone: BTreeSet<AgentId>,
+    gone_order: VecDeque<AgentId>,
+    /// How many agents of an earlier master have neither registered with this one nor timed out.
+    awaited: u64,
 
     frameworks: Table<FrameworkIx, Framework>,
     frameworks_by_id: BTreeMap<FrameworkId, FrameworkIx>,
@@ -135,7 +154,15 @@ pub struct Master {
     /// The removed ones that there was no more room for, until the registry is told.
     forgetting: BTreeSet<FrameworkId>,
 
+    roles: Decided<Role, RoleSettings>,
+    windows: Decided<String, Window>,
+    windows_by_agent: BTreeMap<AgentId, BTreeSet<String>>,
+    /// When the window that ends first is over.
+    window_over_at: Option<Time>,
+
     offers: BTreeMap<OfferId, Offer>,
+    /// The end of each offer's lease.
+    leases: BTreeSet<(Time, OfferId)>,
     tasks: Table<TaskIx, Task>,
     tasks_by_launch: BTreeMap<LaunchId, TaskIx>,
     ended: VecDeque<LaunchId>,
@@ -144,19 +171,9 @@ pub struct Master {
     entering: BTreeMap<StreamId, Entrant>,
     timers: Timers,
     allocator: Allocator,
+    /// Agents whose ledgers changed since the allocator was told what is free of them.
+    unsettled: BTreeSet<AgentIx>,
     writes: Writes,
-}
-
-impl Pool for Table<AgentIx, Agent> {
-    fn free(&self, agent: AgentIx) -> &Resources {
-        const NONE: &Resources = &Resources::none();
-        self[agent].ledger.as_ref().map_or(NONE, |ledger| ledger.free())
-    }
-
-    fn offer(&mut self, agent: AgentIx, resources: &Resources) {
-        let ledger = self[agent].ledger.as_mut().expect("only registered agents are offered");
-        ledger.add(Part::Offered, resources).expect("what is free has no port in common with what is offered");
-    }
 }
 
 impl Master {
@@ -166,7 +183,7 @@ impl Master {
             Event::FrameworkSaid { stream, message } => self.framework_said(now, stream, message, effects),
             Event::FrameworkClosed { stream } | Event::AgentClosed { stream } => self.stream_closed(now, stream, effects),
             Event::AgentSaid { stream, message } => self.agent_said(now, stream, message, effects),
-            Event::Asked { token, request } => self.asked(token, request, effects),
+            Event::Asked { token, request } => self.asked(now, token, request, effects),
             Event::Durable { seq } => self.durable(now, seq, effects),
             Event::TimePassed => {}
         }
@@ -177,19 +194,29 @@ impl Master {
     /// rest.
     pub fn flush(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.persist(effects);
+        self.settle_free();
         if !self.allocator.is_dirty() {
             return;
         }
         self.counters.allocation_passes += 1;
         let mut grants = Vec::new();
-        self.allocator.pass(&mut self.agents, &mut grants);
+        self.allocator.pass(&mut grants);
         self.make_offers(now, grants, effects);
     }
 
     /// When [`Event::TimePassed`] is due; none when nothing is waited for.
     pub fn wakeup(&self) -> Option<Time> {
-        let lease = self.offers.first_key_value().map(|(_, offer)| offer.expires);
+        let lease = self.leases.first().map(|(expires, _)| *expires);
         [self.timers.next(), lease, self.allocator.wakeup()].into_iter().flatten().min()
+    }
+
+    /// Tells the allocator what is free of the agents that this batch changed: each once, however often it changed.
+    pub(crate) fn settle_free(&mut self) {
+        for agent in std::mem::take(&mut self.unsettled) {
+            if let Some(ledger) = &self.agents[agent].ledger {
+                self.allocator.set_free(agent, ledger.free());
+            }
+        }
     }
 
     fn new_session(&mut self) -> SessionId {

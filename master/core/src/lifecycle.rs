@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use meros_types::{AgentId, FrameworkId, Now, Reason, TaskState, WallTime};
 
-use crate::admission::SecretKey;
+use crate::effect::{Reply, RequestError};
 use crate::event::StreamId;
 use crate::table::{AgentIx, FrameworkIx};
 use crate::timers::Timer;
@@ -63,6 +63,7 @@ impl Master {
         let row = &mut self.agents[agent];
         (row.lost_at, row.lost_since) = (None, Some(now.wall));
         self.writes.touch(Entity::Agent(id));
+        self.agent_settled(agent);
         self.leave_sums(agent, effects);
         for ix in self.live_tasks_on(agent) {
             let message = format!("nothing was heard of its agent for {:?}", self.config.unreachable_after);
@@ -91,6 +92,7 @@ impl Master {
     pub(crate) fn leave_sums(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
         self.rescind_agent_offers(agent, effects);
         self.allocator.remove_agent(agent);
+        self.unsettled.remove(&agent);
         let row = &mut self.agents[agent];
         let Some(ledger) = row.ledger.take() else { return };
         self.allocator.subtract_total(ledger.total());
@@ -104,7 +106,11 @@ impl Master {
 
     fn forget_longest_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let Some(id) = self.unreachable.pop_front() else { return };
-        let Some(agent) = self.agents_by_id.remove(&id) else { return };
+        let Some(agent) = self.agents_by_id.get(&id).copied() else { return };
+        self.leave_agents(agent);
+        let tokens = self.agents[agent].decision.take_tokens();
+        let forgotten = || Reply::Refused(RequestError::UnknownAgent { agents: id.to_string() });
+        effects.extend(tokens.into_iter().map(|token| Effect::Reply { token, reply: forgotten() }));
         // One by one: the end of a task may be the end of its framework's row.
         while let Some(ix) = self.agents[agent].tasks.first().copied() {
             let (framework, launch, live) = (self.tasks[ix].framework, self.tasks[ix].launch, self.tasks[ix].is_live());
@@ -116,9 +122,7 @@ impl Master {
             self.forget_task(launch);
             self.drop_if_over(framework);
         }
-        if let Some(row) = self.agents.remove(agent) {
-            self.agents_by_secret.remove(&SecretKey::from(&row.secret));
-        }
+        self.agents.remove(agent);
         self.writes.touch(Entity::Agent(id));
     }
 

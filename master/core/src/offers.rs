@@ -18,8 +18,8 @@ impl Master {
     pub(crate) fn make_offers(&mut self, now: Now, grants: Vec<Grant>, effects: &mut Vec<Effect>) {
         let mut outgoing: BTreeMap<FrameworkIx, Vec<meros_types::Offer>> = BTreeMap::new();
         for grant in grants {
-            let framework = grant.framework;
-            let offer = self.make_offer(now, grant);
+            let framework = self.allocator.framework_of(grant.client);
+            let offer = self.make_offer(now, framework, grant);
             outgoing.entry(framework).or_default().push(offer);
         }
         for (framework, mut offers) in outgoing {
@@ -32,32 +32,44 @@ impl Master {
         }
     }
 
-    /// The resources are in the ledger as offered already: the allocator's pass has put them there.
-    fn make_offer(&mut self, now: Now, grant: Grant) -> meros_types::Offer {
+    /// The allocator has taken the resources out of what is free already.
+    fn make_offer(&mut self, now: Now, framework: FrameworkIx, grant: Grant) -> meros_types::Offer {
         self.last_offer += 1;
         let id = OfferId(self.last_offer);
-        let lease = self.config.offer_lease;
+        let role = self.allocator.role_of(grant.client).clone();
+        let lease = self.frameworks[framework].preferences.lease.unwrap_or(self.config.offer_lease);
+        let expires = now.mono.after(lease);
+        self.leases.insert((expires, id));
         let agent = &mut self.agents[grant.agent];
-        let framework = &mut self.frameworks[grant.framework];
+        let ledger = agent.ledger.as_mut().expect("only registered agents are offered");
+        ledger.add(Part::Offered, &grant.resources).expect("what is free has no port in common with what is offered");
         agent.offers.insert(id);
-        framework.offers.insert(id);
+        self.frameworks[framework].offers.insert(id);
         let offer = Offer {
             client: grant.client,
-            framework: grant.framework,
+            framework,
             agent: grant.agent,
-            role: grant.role.clone(),
+            role: role.clone(),
             resources: grant.resources.clone(),
             purpose: grant.purpose,
-            expires: now.mono.after(lease),
+            expires,
             at: now.wall,
         };
         self.offers.insert(id, offer);
-        meros_types::Offer { id, role: grant.role, agent: agent.offered.clone(), resources: grant.resources, lease }
+        meros_types::Offer {
+            id,
+            role,
+            agent: agent.offered.clone(),
+            resources: grant.resources,
+            lease,
+            unavailability: agent.unavailability.filter(|it| !it.is_over(now.wall)),
+        }
     }
 
     /// Takes an offer out of every table. Its resources are free again, and its framework is charged no more.
     pub(crate) fn end_offer(&mut self, id: OfferId) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
+        self.leases.remove(&(offer.expires, id));
         let agent = &mut self.agents[offer.agent];
         agent.offers.remove(&id);
         if let Some(ledger) = &mut agent.ledger {
@@ -66,18 +78,17 @@ impl Master {
         self.frameworks[offer.framework].offers.remove(&id);
         self.allocator.discharge(offer.client, &offer.resources);
         self.allocator.offer_ended(offer.client, offer.purpose);
-        self.allocator.freed(offer.agent);
+        self.unsettled.insert(offer.agent);
         Some(offer)
     }
 
-    /// Ends the offers whose lease ran out. All leases are equally long, so that the lowest id ends first.
+    /// Ends the offers whose lease ran out.
     pub(crate) fn expire_offers(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let mut expired: BTreeMap<FrameworkIx, Vec<OfferId>> = BTreeMap::new();
-        while let Some((&id, offer)) = self.offers.first_key_value().filter(|(_, offer)| offer.expires <= now.mono) {
-            let (framework, client, agent) = (offer.framework, offer.client, offer.agent);
-            self.end_offer(id);
+        while let Some((_, id)) = self.leases.first().copied().filter(|(expires, _)| *expires <= now.mono) {
+            let Offer { framework, client, agent, .. } = self.end_offer(id).expect("an offer's lease ends with it");
             self.counters.offers_expired += 1;
-            self.allocator.lease_expired(now.mono, client, agent, crate::allocator::Pool::free(&self.agents, agent));
+            self.allocator.lease_expired(now.mono, client, agent, self.agents[agent].free());
             expired.entry(framework).or_default().push(id);
         }
         for (framework, ids) in expired {
@@ -85,10 +96,16 @@ impl Master {
         }
     }
 
-    /// Takes back every offer of an agent, and tells their frameworks. No filter: nobody declined anything.
+    /// Takes back every offer of an agent, and tells their frameworks.
     pub(crate) fn rescind_agent_offers(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
+        let ids: Vec<OfferId> = self.agents[agent].offers.iter().copied().collect();
+        self.rescind_offers(ids, effects);
+    }
+
+    /// Takes offers back, and tells their frameworks, each of all of its own. No filter: nobody declined anything.
+    pub(crate) fn rescind_offers(&mut self, ids: Vec<OfferId>, effects: &mut Vec<Effect>) {
         let mut taken: BTreeMap<FrameworkIx, Vec<OfferId>> = BTreeMap::new();
-        for id in self.agents[agent].offers.clone() {
+        for id in ids {
             if let Some(offer) = self.end_offer(id) {
                 self.counters.offers_rescinded += 1;
                 taken.entry(offer.framework).or_default().push(id);

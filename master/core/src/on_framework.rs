@@ -2,7 +2,6 @@
 
 use meros_types::{Acknowledge, Acknowledged, AgentOrder, Call, Decline, DemandCall, FromFramework, KillCall, Now, SHAPES_MAX};
 
-use crate::allocator::Pool;
 use crate::event::StreamId;
 use crate::table::FrameworkIx;
 use crate::{Effect, Master, Peer};
@@ -50,6 +49,7 @@ impl Master {
             Call::Kill(kill) => self.kill(now, framework, kill, effects),
             Call::Acknowledge(acknowledge) => self.acknowledge(framework, acknowledge, effects),
             Call::Reconcile(queries) => self.reconcile(now, framework, queries, effects),
+            Call::Explain(explain) => self.explain_call(now, framework, explain, effects),
             Call::Teardown => self.remove_framework(framework, "the framework was torn down"),
             Call::Heartbeat => {}
             Call::Refused(refused) => self.refuse_call(framework, &refused.call, refused.reason, effects),
@@ -85,7 +85,7 @@ impl Master {
             if let Some(offer) = self.end_own_offer(framework, id) {
                 self.counters.offers_declined += 1;
                 self.allocator.answered(offer.client);
-                self.allocator.declined(now.mono, offer.client, offer.agent, self.agents.free(offer.agent), call.filter);
+                self.allocator.declined(now.mono, offer.client, offer.agent, self.agents[offer.agent].free(), call.filter);
             }
         }
     }

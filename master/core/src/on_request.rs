@@ -1,6 +1,6 @@
 //! What operators ask.
 
-use meros_types::{AgentOrder, FrameworkId, OpenLog, TaskId};
+use meros_types::{AgentOrder, FrameworkId, Now, OpenLog, TaskId};
 
 use crate::counters::Metrics;
 use crate::effect::{Effect, Reply, RequestError};
@@ -10,8 +10,8 @@ use crate::table::TaskIx;
 use crate::{Master, TEARDOWNS_WAITING_MAX};
 
 impl Master {
-    pub(crate) fn asked(&mut self, token: Token, request: Request, effects: &mut Vec<Effect>) {
-        let reply = match self.answer(token, request, effects) {
+    pub(crate) fn asked(&mut self, now: Now, token: Token, request: Request, effects: &mut Vec<Effect>) {
+        let reply = match self.answer(now, token, request, effects) {
             Ok(None) => return,
             Ok(Some(reply)) => reply,
             Err(error) => Reply::Refused(error),
@@ -20,7 +20,13 @@ impl Master {
     }
 
     /// The answer; none when it waits for something to be stored.
-    fn answer(&mut self, token: Token, request: Request, effects: &mut Vec<Effect>) -> Result<Option<Reply>, RequestError> {
+    fn answer(
+        &mut self,
+        now: Now,
+        token: Token,
+        request: Request,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Option<Reply>, RequestError> {
         let reply = match request {
             Request::State => Reply::State(Box::new(self.state())),
             Request::Metrics => Reply::Metrics(Box::new(self.metrics())),
@@ -33,6 +39,12 @@ impl Master {
                 Reply::Killing
             }
             Request::Teardown { framework } => return self.tear_down(token, framework).map(|()| None),
+            Request::UpdateRoles(update) => return self.update_roles(token, update),
+            Request::SetDuty { agent, duty } => return self.set_duty(now, token, agent, duty, effects).map(|()| None),
+            Request::MarkGone { agent } => return self.mark_gone(token, agent, effects),
+            Request::SetWindow(window) => return self.set_window(now, token, window).map(|()| None),
+            Request::RemoveWindow { id } => return self.remove_window(token, id).map(|()| None),
+            Request::Explain { framework, role, shape } => self.explain_request(now, framework, role.as_ref(), shape.as_ref())?,
             Request::OpenLog { framework, task, stream, offset, follow } => {
                 let ix = self.find_task(framework, &task)?;
                 self.reachable(ix)?;
@@ -97,7 +109,7 @@ impl Master {
         Metrics {
             counters: self.counters,
             agents_connected,
-            agents_unreachable: self.agents.len() as u64 - agents_connected,
+            agents_unreachable: self.agents_by_id.len() as u64 - agents_connected,
             frameworks_connected,
             frameworks_disconnected: self.frameworks.iter().filter(|(_, row)| row.is_shown()).count() as u64 - frameworks_connected,
             offers: self.offers.len() as u64,

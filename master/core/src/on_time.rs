@@ -16,6 +16,8 @@ impl Master {
                 Timer::Silence(stream) => self.listen(now, stream, effects),
                 Timer::AgentLost(agent) => self.agent_lost(now, agent, effects),
                 Timer::FrameworkLost(framework) => self.failover_timed_out(framework),
+                Timer::Drain(agent) => self.drain_due(agent, effects),
+                Timer::WindowOver => self.windows_over(now),
             }
         }
         self.expire_offers(now, effects);

@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use meros_types::{AgentId, IdSource, Now, WallTime};
+use meros_types::{AgentId, IdSource, Now, Role, WallTime};
 
-use crate::allocator::Allocator;
-use crate::registry::{AgentStanding, FrameworkRecord, Registry};
+use crate::allocator::{Allocator, AllocatorConfig};
+use crate::decided::Decided;
+use crate::registry::{AgentStanding, FrameworkRecord, Registry, RoleRecord};
 use crate::rows::FrameworkStanding;
-use crate::table::Table;
+use crate::table::{AgentIx, Table};
 use crate::timers::Timers;
 use crate::writes::Writes;
 use crate::{Counters, FAILOVER_GRACE, HEARTBEAT_MIN, Master, MasterConfig};
@@ -25,25 +26,62 @@ impl Master {
     /// A master that goes on from what an earlier one has stored.
     pub fn recovered(config: MasterConfig, registry: Registry, now: Now) -> Self {
         let mut master = Self::empty(config);
+        let weighted: Vec<Role> = master.config.weights.keys().cloned().collect();
+        weighted.iter().for_each(|role| master.apply_role(role));
         let mut lost: Vec<(WallTime, AgentId)> = Vec::new();
         for record in registry.agents {
             match record.state {
                 AgentStanding::Admitted => {
                     let agent = master.insert_agent(record, None);
                     master.await_agent(now, agent, master.config.unreachable_after);
+                    master.await_drain(now, agent);
+                    master.await_report(agent);
                 }
                 AgentStanding::Unreachable { since } => {
                     lost.push((since, record.id));
-                    master.insert_agent(record, Some(since));
+                    let agent = master.insert_agent(record, Some(since));
+                    master.await_drain(now, agent);
                 }
-                AgentStanding::Gone => drop(master.gone.insert(record.id)),
+                AgentStanding::Gone => master.remember_gone(record.id),
             }
         }
         lost.sort_unstable();
         master.unreachable = lost.into_iter().map(|(_, id)| id).collect();
         registry.removed.into_iter().for_each(|id| master.remember_removed(id));
         registry.frameworks.into_iter().for_each(|record| master.recover_framework(now, record));
+        registry.roles.into_iter().for_each(|record| master.recover_role(record));
+        master.recover_windows(now, registry.windows);
         master
+    }
+
+    fn recover_role(&mut self, record: RoleRecord) {
+        self.roles.recover(record.role.clone(), record.settings);
+        self.apply_role(&record.role);
+    }
+
+    /// An earlier master has admitted this agent, so that it may hold anything until it says what.
+    fn await_report(&mut self, agent: AgentIx) {
+        self.agents[agent].awaited = true;
+        self.awaited += 1;
+        self.apply_recovering();
+    }
+
+    /// What an agent holds is known from now on: it has registered, or it is in no sum.
+    pub(crate) fn agent_settled(&mut self, agent: AgentIx) {
+        if std::mem::take(&mut self.agents[agent].awaited) {
+            self.awaited -= 1;
+            self.apply_recovering();
+        }
+    }
+
+    /// Whether roles under a limit wait: what they have is known when every agent of the master before has registered or timed out.
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.awaited > 0
+    }
+
+    /// The one place where the allocator is told that roles under a limit wait, or wait no more.
+    fn apply_recovering(&mut self) {
+        self.allocator.set_recovering(self.is_recovering());
     }
 
     fn recover_framework(&mut self, now: Now, record: FrameworkRecord) {
@@ -63,6 +101,11 @@ impl Master {
 
     fn empty(mut config: MasterConfig) -> Self {
         config.heartbeat = config.heartbeat.max(HEARTBEAT_MIN);
+        let allocator = Allocator::new(AllocatorConfig {
+            excluded: config.unshared.clone(),
+            least: config.least.clone(),
+            region: config.region.clone(),
+        });
         Self {
             ids: IdSource::seeded(config.seed),
             config,
@@ -76,20 +119,28 @@ impl Master {
             admissions: BTreeMap::new(),
             unreachable: VecDeque::new(),
             gone: BTreeSet::new(),
+            gone_order: VecDeque::new(),
+            awaited: 0,
             frameworks: Table::default(),
             frameworks_by_id: BTreeMap::new(),
             frameworks_by_key: BTreeMap::new(),
             removed: BTreeSet::new(),
             removed_order: VecDeque::new(),
             forgetting: BTreeSet::new(),
+            roles: Decided::default(),
+            windows: Decided::default(),
+            windows_by_agent: BTreeMap::new(),
+            window_over_at: None,
             offers: BTreeMap::new(),
+            leases: BTreeSet::new(),
             tasks: Table::default(),
             tasks_by_launch: BTreeMap::new(),
             ended: VecDeque::new(),
             streams: BTreeMap::new(),
             entering: BTreeMap::new(),
             timers: Timers::default(),
-            allocator: Allocator::default(),
+            allocator,
+            unsettled: BTreeSet::new(),
             writes: Writes::default(),
         }
     }

@@ -37,7 +37,8 @@ impl Master {
         if row.offered.hostname != register.hostname {
             self.writes.touch(Entity::Agent(id));
         }
-        row.offered = Arc::new(OfferedAgent { id, hostname: register.hostname, attributes: register.attributes });
+        row.offered =
+            Arc::new(OfferedAgent { id, hostname: register.hostname, attributes: register.attributes, domain: register.domain });
         let session = self.new_session();
         self.open_stream(now, stream, Peer::Agent(agent));
         self.agents[agent].link = Some(Link { stream, session });
@@ -48,7 +49,9 @@ impl Master {
         let before = self.agents[agent].boot.replace(register.boot.clone());
         let rebooted = before.is_some_and(|before| before != register.boot);
         self.rebuild(now, agent, rebooted, register.containers, effects);
-        self.allocator.add_agent(agent);
+        self.drain(agent, effects);
+        self.offer_agent(agent);
+        self.agent_settled(agent);
     }
 
     fn close_agent_link(&mut self, agent: AgentIx, effects: &mut Vec<Effect>) {
@@ -156,6 +159,8 @@ impl Master {
             resources: container.resources.clone(),
             part: None,
             reported: true,
+            kill_grace: None,
+            given_up: false,
             forgettable: false,
             update,
         })

@@ -1,4 +1,5 @@
-//! What must outlive the process: who was admitted, and who may never return. Plain data; the shell stores it.
+//! What must outlive the process: who was admitted, who may never return, and what operators decided. Plain data; the shell
+//! stores it.
 //!
 //! Owned here: the records, as they are stored, and the changes to them. Deliberately absent: when they change, which is the
 //! handlers'; on what they wait, which is for `writes` to know; tasks, offers and resources, of which the agents are the
@@ -6,7 +7,7 @@
 
 use std::time::Duration;
 
-use meros_types::{AgentId, AgentSecret, Epoch, FrameworkId, WallTime};
+use meros_types::{AgentId, AgentSecret, Duty, Epoch, FrameworkId, Role, RoleSettings, WallTime, Window};
 use serde::{Deserialize, Serialize};
 
 /// An agent that was admitted once.
@@ -20,6 +21,9 @@ pub struct AgentRecord {
     pub hostname: String,
     /// Whether it is waited for.
     pub state: AgentStanding,
+    /// Whether it may be offered, and whether its tasks may stay. Records from before there were duties are of active agents.
+    #[serde(default)]
+    pub duty: Duty,
 }
 
 /// How an admitted agent stands with the cluster.
@@ -56,6 +60,15 @@ pub struct FrameworkRecord {
     pub deadline: Option<WallTime>,
 }
 
+/// A role that has settings of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRecord {
+    /// Its whole name.
+    pub role: Role,
+    /// How it shares.
+    pub settings: RoleSettings,
+}
+
 /// Everything that is stored, as it was when the process began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registry {
@@ -66,9 +79,16 @@ pub struct Registry {
     /// The ids of removed frameworks, which must not return. The one removed first is forgotten first, as far as the order is
     /// kept.
     pub removed: Vec<FrameworkId>,
+    /// The roles that have settings of their own, in any order.
+    #[serde(default)]
+    pub roles: Vec<RoleRecord>,
+    /// The maintenance windows, in any order; some may be over.
+    #[serde(default)]
+    pub windows: Vec<Window>,
 }
 
-/// One step of the registry. Those of one transaction are about different agents and frameworks.
+/// One step of the registry. Those of one transaction are about different agents and frameworks; all roles are one thing, and all
+/// windows are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// This is the agent's record from now on.
@@ -81,4 +101,18 @@ pub enum Change {
     RemoveFramework(FrameworkId),
     /// There are too many removed ids; this one goes.
     ForgetRemoved(FrameworkId),
+    /// These roles' settings change, together.
+    Roles {
+        /// Their settings from now on.
+        set: Vec<RoleRecord>,
+        /// Those that have no settings of their own any more. No role is in both lists.
+        forgotten: Vec<Role>,
+    },
+    /// These maintenance windows change, together.
+    Windows {
+        /// These are, from now on, in place of those of their names.
+        set: Vec<Window>,
+        /// The names of those that are no more. No name is in both lists.
+        removed: Vec<String>,
+    },
 }

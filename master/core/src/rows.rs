@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meros_types::{
-    AgentSecret, BootId, Call, Epoch, FrameworkId, LaunchId, OfferId, OfferedAgent, Reason, Resources, Role, SessionId, Subscribe,
-    TaskId, TaskUpdate, Term, Time, WallTime,
+    AgentSecret, BootId, Call, Duty, Epoch, FrameworkId, LaunchId, OfferId, OfferPreferences, OfferedAgent, Reason, Resources,
+    Role, SessionId, Subscribe, TaskId, TaskUpdate, Term, Time, Unavailability, WallTime,
 };
 
 use crate::allocator::Purpose;
+use crate::duty::Decision;
 use crate::event::{StreamId, Token};
 use crate::ledger::{Ledger, Part};
 use crate::registry::FrameworkRecord;
@@ -34,11 +35,33 @@ pub(crate) struct Agent {
     pub(crate) lost_at: Option<Time>,
     /// Since when it is unreachable; none while it is not.
     pub(crate) lost_since: Option<WallTime>,
+    /// What operators want of it, stored or not.
+    pub(crate) decision: Decision,
+    /// What is stored of that.
+    pub(crate) duty: Duty,
+    /// Whether it may not be offered: an operator has decided so, or that it may be again is not stored yet.
+    pub(crate) withheld: bool,
+    /// When its tasks are told to end; none if it is not draining, or that time is over.
+    pub(crate) drains_at: Option<Time>,
+    /// When it is expected to be away next.
+    pub(crate) unavailability: Option<Unavailability>,
+    /// Whether an earlier master knew it, and it has neither registered with this one nor timed out.
+    pub(crate) awaited: bool,
+    /// Whether it will never return. The row stays until its last task is forgotten.
+    pub(crate) gone: bool,
     /// None while it is unreachable or has not registered with this master yet: then it is in no sum.
     pub(crate) ledger: Option<Ledger>,
     pub(crate) offers: BTreeSet<OfferId>,
     /// Its live tasks, and ended ones that are still remembered.
     pub(crate) tasks: BTreeSet<TaskIx>,
+}
+
+impl Agent {
+    /// What nobody has of it.
+    pub(crate) fn free(&self) -> &Resources {
+        const NONE: &Resources = &Resources::none();
+        self.ledger.as_ref().map_or(NONE, Ledger::free)
+    }
 }
 
 /// What is certain of a framework.
@@ -100,6 +123,8 @@ pub(crate) struct Framework {
     /// The roles it subscribed with, and those that its tasks are charged to.
     pub(crate) clients: BTreeMap<Role, ClientIx>,
     pub(crate) subscribed: BTreeSet<Role>,
+    /// What its offers are to be like, by its newest subscription.
+    pub(crate) preferences: OfferPreferences,
     /// The newest version of demand for each role in this session.
     pub(crate) demand_versions: BTreeMap<Role, u64>,
     pub(crate) offers: BTreeSet<OfferId>,
@@ -164,6 +189,10 @@ pub(crate) struct Task {
     pub(crate) part: Option<Part>,
     /// Whether its agent has ever spoken of it. If not, its launch may have been lost on the way.
     pub(crate) reported: bool,
+    /// From SIGTERM to SIGKILL, if this master launched it; only its agent knows that of others.
+    pub(crate) kill_grace: Option<Duration>,
+    /// Whether its agent is gone for good, so that nothing will be heard of it though its state is no certain end.
+    pub(crate) given_up: bool,
     /// Whether it is among the ended tasks that are forgotten when there are too many.
     pub(crate) forgettable: bool,
     pub(crate) update: TaskUpdate,
@@ -171,13 +200,18 @@ pub(crate) struct Task {
 
 impl Task {
     pub(crate) fn is_live(&self) -> bool {
-        !self.update.state.is_terminal()
+        !self.update.state.is_terminal() && !self.given_up
     }
 
     /// Whether it has ended without how that came about: an agent's snapshot said no more, and the fact of it follows. A scheduler
     /// would take it for the last word.
     pub(crate) fn is_bare_end(&self) -> bool {
         !self.is_live() && self.update.fact.is_none() && self.update.reason == Reason::AgentReturned
+    }
+
+    /// Whether it has ended, as its agent has stated, and its framework has yet to acknowledge that.
+    pub(crate) fn awaits_word(&self) -> bool {
+        !self.is_live() && self.update.fact.is_some() && !self.forgettable
     }
 
     /// Whether what is known of it is a later fact than this statement: agents repeat their facts, in order, and the earlier

@@ -12,7 +12,7 @@ impl Master {
     pub fn state(&self) -> ClusterState {
         ClusterState {
             term: self.config.term,
-            agents: self.agents.iter().map(|(_, agent)| agent_state(agent)).collect(),
+            agents: self.agents.iter().filter(|(_, agent)| !agent.gone).map(|(_, agent)| self.agent_state(agent)).collect(),
             frameworks: self
                 .frameworks
                 .iter()
@@ -21,6 +21,8 @@ impl Master {
                 .collect(),
             tasks: self.task_infos(),
             offers: self.offer_states(),
+            roles: self.role_states(),
+            windows: self.windows.stored().values().cloned().collect(),
         }
     }
 
@@ -30,11 +32,31 @@ impl Master {
             name: row.name.clone(),
             key: row.key.clone(),
             roles: row.subscribed.iter().cloned().collect(),
+            clients: row.clients.values().map(|client| self.allocator.client_state(*client)).collect(),
             epoch: row.epoch,
             connected: row.is_connected(),
             allocated: self.allocator.allocated(row.clients.values().copied()),
             live_tasks: row.live_tasks,
             offers: row.offers.len() as u64,
+        }
+    }
+
+    fn agent_state(&self, row: &Agent) -> AgentState {
+        let part = |part| row.ledger.as_ref().map_or_else(Resources::none, |ledger| ledger.part(part).clone());
+        AgentState {
+            id: row.offered.id,
+            hostname: row.offered.hostname.clone(),
+            attributes: row.offered.attributes.clone(),
+            domain: row.offered.domain.clone(),
+            duty: row.duty,
+            drained: self.is_drained(row),
+            unavailability: row.unavailability,
+            connected: row.link.is_some(),
+            total: row.ledger.as_ref().map_or_else(Resources::none, |ledger| ledger.total().clone()),
+            free: row.ledger.as_ref().map_or_else(Resources::none, |ledger| ledger.free().clone()),
+            offered: part(Part::Offered),
+            used: part(Part::Used),
+            releasing: part(Part::Releasing),
         }
     }
 
@@ -62,20 +84,5 @@ impl Master {
             at: offer.at,
         });
         states.collect()
-    }
-}
-
-fn agent_state(row: &Agent) -> AgentState {
-    let part = |part| row.ledger.as_ref().map_or_else(Resources::none, |ledger| ledger.part(part).clone());
-    AgentState {
-        id: row.offered.id,
-        hostname: row.offered.hostname.clone(),
-        attributes: row.offered.attributes.clone(),
-        connected: row.link.is_some(),
-        total: row.ledger.as_ref().map_or_else(Resources::none, |ledger| ledger.total().clone()),
-        free: row.ledger.as_ref().map_or_else(Resources::none, |ledger| ledger.free().clone()),
-        offered: part(Part::Offered),
-        used: part(Part::Used),
-        releasing: part(Part::Releasing),
     }
 }

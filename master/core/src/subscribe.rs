@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use meros_types::{
-    AgentOrder, Call, Demand, Epoch, FrameworkEvent, FrameworkId, FromFramework, Now, Role, SessionEnd, SessionEndKind, SessionId,
-    Subscribe, SubscribeMode, Subscribed, ToFramework,
+    AgentOrder, Call, Demand, Epoch, FrameworkEvent, FrameworkId, FromFramework, LEASE_MAX, LEASE_MIN, LEAST_MAX, Now,
+    OfferPreferences, Role, SessionEnd, SessionEndKind, SessionId, Subscribe, SubscribeMode, Subscribed, ToFramework,
 };
 
+use crate::allocator::Traits;
 use crate::event::StreamId;
 use crate::registry::FrameworkRecord;
 use crate::rows::{Framework, FrameworkStanding, Link, Waiting};
@@ -55,6 +56,9 @@ impl Master {
     /// The framework that this is, a new one if need be, or why there can be none.
     fn subscriber(&mut self, subscribe: &Subscribe) -> Result<FrameworkIx, (SessionEndKind, String)> {
         let invalid = |message: &str| Err((SessionEndKind::Invalid, message.to_owned()));
+        if let Err(message) = judge_preferences(&subscribe.preferences) {
+            return Err((SessionEndKind::Invalid, message));
+        }
         if subscribe.roles.is_empty() {
             return invalid("a framework subscribes with at least one role; * is the one for all");
         }
@@ -148,6 +152,7 @@ impl Master {
             ending: None,
             clients: BTreeMap::new(),
             subscribed: BTreeSet::new(),
+            preferences: OfferPreferences::default(),
             demand_versions: BTreeMap::new(),
             offers: BTreeSet::new(),
             tasks: BTreeMap::new(),
@@ -231,11 +236,14 @@ impl Master {
         let row = &mut self.frameworks[framework];
         row.name = subscribe.name;
         row.failover_timeout = failover_timeout;
+        row.preferences = subscribe.preferences.clone();
         row.link = Some(Link { stream, session });
         row.demand_versions.clear();
         let (id, epoch) = (row.id, row.epoch);
         self.writes.touch(Entity::Framework(id));
-        self.take_roles(framework, subscribe.roles.into_iter().collect());
+        let OfferPreferences { least, gpu_agents, remote_regions, .. } = subscribe.preferences;
+        let traits = Traits { least, gpu_agents, remote_regions };
+        self.take_roles(framework, subscribe.roles.into_iter().collect(), &traits);
         let subscribed = Subscribed { framework: id, epoch, heartbeat: self.config.heartbeat };
         self.tell(framework, FrameworkEvent::Subscribed(subscribed), effects);
         self.repeat_views(framework, effects);
@@ -253,7 +261,7 @@ impl Master {
     }
 
     /// Makes the framework a client in each role that it subscribed with, and in no other. Nothing is wanted before it says.
-    fn take_roles(&mut self, framework: FrameworkIx, roles: BTreeSet<Role>) {
+    fn take_roles(&mut self, framework: FrameworkIx, roles: BTreeSet<Role>, traits: &Traits) {
         for role in &roles {
             self.client(framework, role);
         }
@@ -261,6 +269,7 @@ impl Master {
         self.drop_idle_clients(framework);
         let row = &self.frameworks[framework];
         for (role, client) in &row.clients {
+            self.allocator.set_traits(*client, traits.clone());
             self.allocator.set_demand(*client, Demand::nothing());
             self.allocator.set_active(*client, row.subscribed.contains(role));
         }
@@ -280,8 +289,7 @@ impl Master {
         if let Some(client) = self.frameworks[framework].clients.get(role) {
             return *client;
         }
-        let weight = self.config.weights.get(role).copied().unwrap_or(1);
-        let client = self.allocator.add_client(framework, role.clone(), weight);
+        let client = self.allocator.add_client(framework, role.clone(), Traits::default());
         self.frameworks[framework].clients.insert(role.clone(), client);
         client
     }
@@ -301,5 +309,18 @@ impl Master {
         let event = FrameworkEvent::Ended(SessionEnd { kind, message: message.to_owned() });
         effects.push(Effect::ToFramework { stream, message: ToFramework { session, event } });
         effects.push(Effect::CloseStream { stream });
+    }
+}
+
+/// Whether offers can be like this.
+fn judge_preferences(preferences: &OfferPreferences) -> Result<(), String> {
+    if let Some(lease) = preferences.lease.filter(|lease| !(LEASE_MIN..=LEASE_MAX).contains(lease)) {
+        return Err(format!(
+            "a lease is from {LEASE_MIN:?} to {LEASE_MAX:?}, and not {lease:?}; leave it out for the master's own"
+        ));
+    }
+    match preferences.least.len() {
+        0..=LEAST_MAX => Ok(()),
+        count => Err(format!("a framework names {LEAST_MAX} least offers at the most, and not {count}")),
     }
 }

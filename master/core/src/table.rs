@@ -5,8 +5,10 @@ use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
 /// A small number that names a row of one kind of table. Reused after the row is removed.
-pub(crate) trait Ix: Copy + Ord + fmt::Debug {
+pub trait Ix: Copy + Ord + fmt::Debug {
+    /// The row at this place.
     fn new(place: usize) -> Self;
+    /// The row's place.
     fn place(self) -> usize;
 }
 
@@ -14,7 +16,7 @@ macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub(crate) struct $name(u32);
+        pub struct $name(u32);
 
         impl Ix for $name {
             fn new(place: usize) -> Self {

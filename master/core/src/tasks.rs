@@ -40,7 +40,7 @@ impl Master {
             Some(part) => ledger.add(part, &task.resources).expect("it was in another part just now"),
             None => {
                 self.allocator.discharge(task.client, &task.resources);
-                self.allocator.freed(task.agent);
+                self.unsettled.insert(task.agent);
             }
         }
     }
@@ -69,7 +69,7 @@ impl Master {
         }
     }
 
-    fn task_ended(&mut self, ix: TaskIx) {
+    pub(crate) fn task_ended(&mut self, ix: TaskIx) {
         let framework = self.tasks[ix].framework;
         self.frameworks[framework].live_tasks -= 1;
         self.counters.tasks_ended += 1;
@@ -104,7 +104,9 @@ impl Master {
         if std::mem::replace(&mut task.forgettable, true) {
             return;
         }
+        let agent = task.agent;
         self.ended.push_back(task.launch);
+        self.settle_drain(agent);
         if self.ended.len() > ENDED_TASKS_MAX
             && let Some(oldest) = self.ended.pop_front()
             && let Some(framework) = self.forget_task(oldest)
@@ -119,6 +121,7 @@ impl Master {
         let task = self.tasks.remove(ix)?;
         self.agents[task.agent].tasks.remove(&ix);
         self.frameworks[task.framework].tasks.remove(&(task.update.task, launch));
+        self.drop_agent_if_over(task.agent);
         Some(task.framework)
     }
 

@@ -17,10 +17,14 @@ pub(crate) enum Timer {
     AgentLost(AgentId),
     /// A framework without a stream is removed, unless it came back.
     FrameworkLost(FrameworkId),
+    /// The tasks of a draining agent have had their time.
+    Drain(AgentId),
+    /// The maintenance window that ends first is over.
+    WindowOver,
 }
 
 /// Timers by time. A stream's that no longer applies is ignored when it comes due: cheaper than finding it, and it is soon. A
-/// framework's may be due in a week: those of agents and frameworks are cancelled.
+/// framework's may be due in a week: those of agents, frameworks and windows are cancelled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers(BTreeSet<(Time, Timer)>);
 

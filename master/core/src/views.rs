@@ -11,11 +11,13 @@ use crate::{Effect, Master};
 
 impl Master {
     /// Tells a new session what its framework may have missed and no agent will repeat. Ends that agents have stated come as
-    /// facts, with how they came about.
+    /// facts, with how they came about; those of a gone agent, from here.
     pub(crate) fn repeat_views(&self, framework: FrameworkIx, effects: &mut Vec<Effect>) {
         for ix in self.frameworks[framework].tasks.values() {
-            let update = &self.tasks[*ix].update;
-            if update.fact.is_none() && is_masters_own(update.state) {
+            let task = &self.tasks[*ix];
+            let update = &task.update;
+            let is_view = update.fact.is_none() && (is_masters_own(update.state) || update.reason == Reason::AgentGone);
+            if is_view || (task.awaits_word() && self.agents[task.agent].gone) {
                 self.tell(framework, FrameworkEvent::Update(Box::new(update.clone())), effects);
             }
         }
@@ -67,7 +69,9 @@ impl Master {
                 (TaskState::Unreachable, Reason::AgentUnreachable, "its agent is unreachable; it is known again when that is back")
             }
             Some(_) => return None,
-            None if self.gone.contains(&id) => (TaskState::Gone, Reason::AgentForgot, "its agent is gone for good"),
+            None if self.gone.contains(&id) => {
+                (TaskState::GoneByOperator, Reason::AgentGone, "an operator declared its agent gone for good")
+            }
             None => return Some(unheard_of(now, task)),
         };
         let mut update = TaskUpdate::new(task, state, Source::Master, reason, message, now.wall);

@@ -1,8 +1,9 @@
 //! What is on its way to the registry. A batch's changes leave as one transaction; what rests on them happens when it is
 //! durable.
 //!
-//! Owned here: whose record is to be written, and that an agent or framework has one write under way at the most. What changes
-//! meanwhile needs no queue: a record is read off its row when it leaves, so that of any number of later changes one write comes.
+//! Owned here: whose record is to be written, and that an agent, a framework, the roles together and the windows together have one
+//! write under way at the most. What changes meanwhile needs no queue: a record is read off its row when it leaves, so that of any
+//! number of later changes one write comes.
 //! Deliberately absent: a failed write, which is the end of the process.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -20,6 +21,10 @@ pub(crate) enum Entity {
     Agent(AgentId),
     /// Its tombstone, too.
     Framework(FrameworkId),
+    /// All of them, so that an update is stored as a whole.
+    Roles,
+    /// All of them.
+    Windows,
 }
 
 impl Change {
@@ -29,6 +34,8 @@ impl Change {
             Self::ForgetAgent(id) => Entity::Agent(*id),
             Self::Framework(record) => Entity::Framework(record.id),
             Self::RemoveFramework(id) | Self::ForgetRemoved(id) => Entity::Framework(*id),
+            Self::Roles { .. } => Entity::Roles,
+            Self::Windows { .. } => Entity::Windows,
         }
     }
 }
@@ -53,6 +60,16 @@ impl Writes {
     /// Whether something of it will be durable that is not yet.
     pub(crate) fn awaits(&self, entity: Entity) -> bool {
         self.dirty.contains(&entity) || self.pending.contains(&entity)
+    }
+
+    /// Whether it is to be looked at.
+    pub(crate) fn is_dirty(&self, entity: Entity) -> bool {
+        self.dirty.contains(&entity)
+    }
+
+    /// Whether a write of it is under way.
+    pub(crate) fn is_under_way(&self, entity: Entity) -> bool {
+        self.pending.contains(&entity)
     }
 
     /// Those that may be written now.
@@ -109,6 +126,8 @@ impl Master {
                 Change::Agent(record) => self.agent_stored(now, record, effects),
                 Change::Framework(record) => self.framework_stored(now, record, effects),
                 Change::RemoveFramework(id) => self.removal_stored(now, id, effects),
+                Change::Roles { .. } => self.roles_stored(effects),
+                Change::Windows { .. } => self.windows_stored(now, effects),
                 Change::ForgetAgent(_) | Change::ForgetRemoved(_) => {}
             }
         }
@@ -117,20 +136,29 @@ impl Master {
     /// What is to be written of it now, if anything.
     fn change_of(&mut self, entity: Entity) -> Option<Change> {
         match entity {
-            Entity::Agent(id) => {
-                if let Some(admission) = self.admissions.get(&id) {
-                    return Some(Change::Agent(admission.record(id)));
-                }
-                let row = self.agents_by_id.get(&id).map(|ix| &self.agents[*ix]);
-                Some(row.map_or(Change::ForgetAgent(id), |row| Change::Agent(row.record())))
-            }
+            Entity::Agent(id) => self.change_of_agent(id),
             Entity::Framework(id) if self.forgetting.remove(&id) => {
                 // The rest comes after it.
                 self.writes.touch(entity);
                 Some(Change::ForgetRemoved(id))
             }
             Entity::Framework(id) => self.change_of_framework(*self.frameworks_by_id.get(&id)?),
+            Entity::Roles => self.change_of_roles(),
+            Entity::Windows => self.change_of_windows(),
         }
+    }
+
+    fn change_of_agent(&mut self, id: AgentId) -> Option<Change> {
+        if let Some(admission) = self.admissions.get(&id) {
+            return Some(Change::Agent(admission.record(id)));
+        }
+        if let Some(agent) = self.agents_by_id.get(&id).copied() {
+            let row = &mut self.agents[agent];
+            row.decision.leave();
+            return Some(Change::Agent(row.record()));
+        }
+        // Its last record says that it is gone, and stays.
+        (!self.gone.contains(&id)).then_some(Change::ForgetAgent(id))
     }
 
     fn change_of_framework(&mut self, framework: FrameworkIx) -> Option<Change> {
@@ -152,8 +180,13 @@ impl Master {
 
 impl Agent {
     fn record(&self) -> AgentRecord {
-        let state = self.lost_since.map_or(AgentStanding::Admitted, |since| AgentStanding::Unreachable { since });
-        AgentRecord { id: self.offered.id, secret: self.secret, hostname: self.offered.hostname.clone(), state }
+        let state = match self.lost_since {
+            _ if self.decision.gone => AgentStanding::Gone,
+            Some(since) => AgentStanding::Unreachable { since },
+            None => AgentStanding::Admitted,
+        };
+        let hostname = self.offered.hostname.clone();
+        AgentRecord { id: self.offered.id, secret: self.secret, hostname, state, duty: self.decision.duty }
     }
 }
 

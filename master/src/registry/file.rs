@@ -19,7 +19,7 @@ use redb::{Builder, Database, Durability, StorageBackend, Table, WriteTransactio
 use super::RegistryStore;
 use super::entry;
 use super::error::RegistryError;
-use super::load::{AGENTS, FILE_VERSION, FRAMEWORKS, META, REMOVED, TERM_KEY, Tombstone, VERSION_KEY, load};
+use super::load::{AGENTS, FILE_VERSION, FRAMEWORKS, META, REMOVED, ROLES, TERM_KEY, Tombstone, VERSION_KEY, WINDOWS, load};
 
 /// The file's name in the work directory.
 pub(super) const FILE: &str = "registry.redb";
@@ -66,8 +66,10 @@ impl RegistryStore for RegistryFile {
         // It would take longer than the sun has left to count so far.
         let term = loaded.term.0.checked_add(1).expect("a term fits in 64 bits");
         self.write(|transaction| {
-            transaction.open_table(META)?.insert(TERM_KEY, term)?;
-            Ok(())
+            let mut meta = transaction.open_table(META)?;
+            meta.insert(VERSION_KEY, FILE_VERSION)?;
+            meta.insert(TERM_KEY, term)?;
+            Tables::open(transaction).map(drop)
         })?;
         self.last_removal = loaded.last_removal;
         Ok((Term(term), loaded.registry))
@@ -89,6 +91,8 @@ struct Tables<'a> {
     agents: Table<'a, &'static str, &'static [u8]>,
     frameworks: Table<'a, &'static str, &'static [u8]>,
     removed: Table<'a, &'static str, &'static [u8]>,
+    roles: Table<'a, &'static str, &'static [u8]>,
+    windows: Table<'a, &'static str, &'static [u8]>,
 }
 
 impl<'a> Tables<'a> {
@@ -97,6 +101,8 @@ impl<'a> Tables<'a> {
             agents: transaction.open_table(AGENTS)?,
             frameworks: transaction.open_table(FRAMEWORKS)?,
             removed: transaction.open_table(REMOVED)?,
+            roles: transaction.open_table(ROLES)?,
+            windows: transaction.open_table(WINDOWS)?,
         })
     }
 
@@ -114,6 +120,22 @@ impl<'a> Tables<'a> {
             Change::RemoveFramework(framework) => self.bury(framework, last_removal)?,
             Change::ForgetRemoved(framework) => {
                 self.removed.remove(framework.to_string().as_str())?;
+            }
+            Change::Roles { set, forgotten } => {
+                for record in set {
+                    self.roles.insert(record.role.as_str(), entry::encode(record).as_slice())?;
+                }
+                for role in forgotten {
+                    self.roles.remove(role.as_str())?;
+                }
+            }
+            Change::Windows { set, removed } => {
+                for window in set {
+                    self.windows.insert(window.id.as_str(), entry::encode(window).as_slice())?;
+                }
+                for id in removed {
+                    self.windows.remove(id.as_str())?;
+                }
             }
         }
         Ok(())

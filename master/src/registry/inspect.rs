@@ -7,8 +7,8 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use meros_master_core::{AgentRecord, AgentStanding, FrameworkRecord};
-use meros_types::{AgentId, FrameworkId, Term};
+use meros_master_core::{AgentRecord, AgentStanding, FrameworkRecord, Registry, RoleRecord};
+use meros_types::{AgentId, Duty, FrameworkId, Term, Window};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use serde::Serialize;
@@ -30,6 +30,10 @@ pub struct StoredRegistry {
     pub frameworks: Vec<FrameworkRecord>,
     /// The frameworks that were removed, the oldest removal first. Their ids never return.
     pub removed: Vec<FrameworkId>,
+    /// The roles that have settings of their own, by their names.
+    pub roles: Vec<RoleRecord>,
+    /// The maintenance windows, by their names; some may be over.
+    pub windows: Vec<Window>,
     /// The records that can't be read, each with what to do. With one of these, no master starts on the file.
     #[serde(skip)]
     pub damaged: Vec<RegistryError>,
@@ -44,6 +48,8 @@ pub struct StoredAgent {
     pub hostname: String,
     /// Whether it is admitted, unreachable or gone.
     pub state: AgentStanding,
+    /// Whether it may be offered, and whether its tasks may stay.
+    pub duty: Duty,
 }
 
 /// Reads the registry in this work directory. Takes memory for all of it.
@@ -55,9 +61,9 @@ pub fn inspect(work_dir: &Path) -> Result<StoredRegistry, RegistryError> {
     let path = work_dir.join(FILE);
     let database = open_checked(&path, in_memory(&path)?)?;
     let loaded = load(&path, &database)?;
-    let agents = loaded.registry.agents.into_iter().map(StoredAgent::from).collect();
-    let (frameworks, removed) = (loaded.registry.frameworks, loaded.registry.removed);
-    Ok(StoredRegistry { path, term: loaded.term, agents, frameworks, removed, damaged: loaded.damaged })
+    let Registry { agents, frameworks, removed, roles, windows } = loaded.registry;
+    let agents = agents.into_iter().map(StoredAgent::from).collect();
+    Ok(StoredRegistry { path, term: loaded.term, agents, frameworks, removed, roles, windows, damaged: loaded.damaged })
 }
 
 /// A copy of the file. A master that has it open holds a lock, without which the copy could be of two moments.
@@ -84,6 +90,6 @@ fn in_memory(path: &Path) -> Result<InMemoryBackend, RegistryError> {
 
 impl From<AgentRecord> for StoredAgent {
     fn from(agent: AgentRecord) -> Self {
-        Self { id: agent.id, hostname: agent.hostname, state: agent.state }
+        Self { id: agent.id, hostname: agent.hostname, state: agent.state, duty: agent.duty }
     }
 }

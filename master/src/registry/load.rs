@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use meros_master_core::{AgentRecord, FrameworkRecord, Registry};
-use meros_types::{FrameworkId, Term};
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
+use meros_master_core::{AgentRecord, FrameworkRecord, Registry, RoleRecord};
+use meros_types::{FrameworkId, Term, Window};
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +15,22 @@ use super::error::RegistryError;
 
 /// The table of what is said once: the file's own version, and the term.
 pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-/// The tables of records, each by the text of its id.
+/// The tables of records, each by the text of its id or its name.
 pub(super) const AGENTS: Records = TableDefinition::new("agents");
 pub(super) const FRAMEWORKS: Records = TableDefinition::new("frameworks");
 pub(super) const REMOVED: Records = TableDefinition::new("removed");
+pub(super) const ROLES: Records = TableDefinition::new("roles");
+pub(super) const WINDOWS: Records = TableDefinition::new("windows");
 
 /// The keys of [`META`].
 pub(super) const VERSION_KEY: &str = "version";
 pub(super) const TERM_KEY: &str = "term";
-/// The version of the file: which tables there are, and what they mean.
-pub(super) const FILE_VERSION: u64 = 1;
+/// The version of the file: which tables there are, and what they mean. A program that doesn't know what operators can decide must
+/// not open a file that says it, for it would offer what is off duty or over a limit.
+pub(super) const FILE_VERSION: u64 = 2;
+/// The version before there were roles, windows and duties. It is read as having none, and the next master's term makes it one
+/// of today.
+const FILE_VERSION_OLDEST: u64 = 1;
 
 pub(super) type Records = TableDefinition<'static, &'static str, &'static [u8]>;
 
@@ -59,7 +65,10 @@ pub(super) fn load(path: &Path, database: &impl ReadableDatabase) -> Result<Load
     removed.sort_by_key(|(n, _)| *n);
     let last_removal = removed.last().map_or(0, |(n, _)| *n);
     let removed = removed.into_iter().map(|(_, id)| id).collect();
-    Ok(Loaded { term, registry: Registry { agents, frameworks, removed }, last_removal, damaged })
+    let roles = reader.read(ROLES, |key, role: RoleRecord| (role.role.as_str() == key).then_some(role))?;
+    let windows = reader.read(WINDOWS, |key, window: Window| (window.id == key).then_some(window))?;
+    let registry = Registry { agents, frameworks, removed, roles, windows };
+    Ok(Loaded { term, registry, last_removal, damaged })
 }
 
 /// The term, once the file is known to be a registry that this program understands.
@@ -69,7 +78,7 @@ fn meta(path: &Path, transaction: &ReadTransaction) -> Result<Term, RegistryErro
     let value = |key| table.get(key).map(|value| value.map(|value| value.value())).map_err(|error| reading(error.into()));
     let path = path.to_owned();
     match value(VERSION_KEY)? {
-        Some(FILE_VERSION) => {}
+        Some(FILE_VERSION_OLDEST..=FILE_VERSION) => {}
         Some(found) if found > FILE_VERSION => {
             return Err(RegistryError::Later { path, what: "the file".to_owned(), found, known: FILE_VERSION });
         }
@@ -91,7 +100,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A table's records. One that can't be read, or is not where it belongs, is set aside.
+    /// A table's records, none if an older file doesn't have it. One that can't be read, or is not where it belongs, is set aside.
     fn read<T: DeserializeOwned, R>(
         &mut self,
         records: Records,
@@ -99,7 +108,11 @@ impl Reader<'_> {
     ) -> Result<Vec<R>, RegistryError> {
         let reading = RegistryError::reading(self.path);
         let mut found = Vec::new();
-        let rows = self.transaction.open_table(records).map_err(|error| reading(error.into()))?;
+        let rows = match self.transaction.open_table(records) {
+            Ok(rows) => rows,
+            Err(TableError::TableDoesNotExist(_)) if [ROLES.name(), WINDOWS.name()].contains(&records.name()) => return Ok(found),
+            Err(error) => return Err(reading(error.into())),
+        };
         for row in rows.iter().map_err(|error| reading(error.into()))? {
             let (key, value) = row.map_err(|error| reading(error.into()))?;
             let key = key.value();

@@ -27,7 +27,7 @@ use meros_types::Term;
 pub use error::RegistryError;
 pub(crate) use file::RegistryFile;
 pub use inspect::{StoredAgent, StoredRegistry, inspect};
-pub use meros_master_core::{AgentStanding, FrameworkRecord};
+pub use meros_master_core::{AgentStanding, FrameworkRecord, RoleRecord};
 pub(crate) use writer::{RegistryCounts, RegistryWriter};
 
 /// Where a master keeps its registry. Its calls block, and are made by one thread at a time.

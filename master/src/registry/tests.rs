@@ -5,19 +5,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use meros_master_core::{AgentRecord, AgentStanding, Change, FrameworkRecord, Registry};
-use meros_types::{AgentId, AgentSecret, Epoch, FrameworkId, Term, WallTime};
+use meros_master_core::{AgentRecord, AgentStanding, Change, FrameworkRecord, Registry, RoleRecord};
+use meros_types::{
+    AgentId, AgentSecret, Bounds, Drain, Duty, Epoch, FrameworkId, Resources, Role, RoleSettings, Term, Unavailability, WallTime,
+    Window,
+};
 use redb::backends::InMemoryBackend;
-use redb::{Database, StorageBackend, TableDefinition};
+use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
 use tempfile::TempDir;
 
 use super::file::{FILE, open_checked};
-use super::load::{AGENTS, META, Records, VERSION_KEY, load};
+use super::load::{AGENTS, META, ROLES, Records, VERSION_KEY, WINDOWS, load};
 use super::{RegistryError, RegistryFile, RegistryStore, inspect};
 
 fn agent(n: u8) -> AgentRecord {
     let (id, secret) = (AgentId::from_bytes([n; 16]), AgentSecret::from_bytes([n; 16]));
-    AgentRecord { id, secret, hostname: format!("host-{n}"), state: AgentStanding::Unreachable { since: WallTime(7) } }
+    let drain = Drain { deadline: WallTime(99), max_grace: Some(Duration::from_millis(1_500)), mark_gone: true };
+    let (state, duty) = (AgentStanding::Unreachable { since: WallTime(7) }, Duty::Draining(drain));
+    AgentRecord { id, secret, hostname: format!("host-{n}"), state, duty }
 }
 
 fn framework(n: u8) -> FrameworkRecord {
@@ -36,6 +41,20 @@ fn removed(n: u8) -> FrameworkId {
     FrameworkId::from_bytes([n; 16])
 }
 
+fn role(name: &str) -> Role {
+    Role::new(name).unwrap()
+}
+
+fn limited(name: &str, limit: &str) -> RoleRecord {
+    let (limit, guarantee) = (Bounds::parse(limit).unwrap(), Resources::parse("cpus:0.5;licences:2").unwrap());
+    RoleRecord { role: role(name), settings: RoleSettings { weight: 3, limit, guarantee } }
+}
+
+fn window(id: &str, n: u8) -> Window {
+    let unavailability = Unavailability { start: WallTime(5), duration: Duration::from_millis(1_500) };
+    Window { id: id.to_owned(), agents: vec![agent(n).id, agent(9).id], unavailability }
+}
+
 /// A registry with something in every table, closed.
 fn some_registry() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -43,7 +62,16 @@ fn some_registry() -> TempDir {
     store.begin().unwrap();
     store.commit(&[Change::Agent(agent(1)), Change::Agent(agent(2)), Change::Framework(framework(3))]).unwrap();
     store.commit(&[Change::RemoveFramework(removed(9)), Change::RemoveFramework(removed(8))]).unwrap();
+    store.commit(&[roles_change(), windows_change()]).unwrap();
     folder
+}
+
+fn roles_change() -> Change {
+    Change::Roles { set: vec![limited("*", "cpus:4;mem:1GiB"), limited("eng/backend", "cpus:0")], forgotten: Vec::new() }
+}
+
+fn windows_change() -> Change {
+    Change::Windows { set: vec![window("racks a/b", 1), window("ü", 2)], removed: Vec::new() }
 }
 
 /// What a master that starts here is told.
@@ -79,6 +107,8 @@ fn what_is_committed_is_there_at_the_next_start_and_the_term_rises() {
         frameworks: vec![framework(3)],
         // In the order of their removal, which is not that of their ids.
         removed: vec![removed(9), removed(8)],
+        roles: vec![limited("*", "cpus:4;mem:1GiB"), limited("eng/backend", "cpus:0")],
+        windows: vec![window("racks a/b", 1), window("ü", 2)],
     };
     assert_eq!(registry, wanted);
     let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode() & 0o777;
@@ -100,11 +130,49 @@ fn every_change_does_what_it_says() {
         // Of those that are not there, nothing is left either.
         Change::ForgetAgent(agent(7).id),
         Change::ForgetRemoved(removed(7)),
+        Change::Roles { set: vec![limited("*", "")], forgotten: vec![role("eng/backend"), role("x")] },
+        Change::Windows { set: vec![window("ü", 1)], removed: vec!["racks a/b".to_owned(), "x".to_owned()] },
     ];
     store.commit(&changes).unwrap();
     drop(store);
     let (_, registry) = begin(folder.path()).unwrap();
-    assert_eq!(registry, Registry { agents: vec![moved], frameworks: Vec::new(), removed: vec![removed(8), removed(3)] });
+    let wanted = Registry {
+        agents: vec![moved],
+        frameworks: Vec::new(),
+        removed: vec![removed(8), removed(3)],
+        roles: vec![limited("*", "")],
+        windows: vec![window("ü", 1)],
+    };
+    assert_eq!(registry, wanted);
+}
+
+/// As the program before wrote it: no duties, no tables of roles and windows.
+#[test]
+fn a_file_of_the_version_before_is_read_and_made_one_of_today() {
+    let folder = some_registry();
+    let key = agent(1).id.to_string();
+    let old = format!(r#"{{"v":1,"id":"{key}","secret":"{}","hostname":"host-1","state":"Admitted"}}"#, "01".repeat(16));
+    tamper(folder.path(), AGENTS, &key, old.as_bytes());
+    tamper(folder.path(), META, VERSION_KEY, 1);
+    let database = Database::open(folder.path().join(FILE)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.delete_table(ROLES).unwrap();
+    transaction.delete_table(WINDOWS).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    assert_eq!(inspect(folder.path()).unwrap().roles, []);
+    let mut store = RegistryFile::open(folder.path()).unwrap();
+    let (_, registry) = store.begin().unwrap();
+    assert_eq!((registry.agents[0].duty, registry.agents.len()), (Duty::Active, 2));
+    assert_eq!((registry.roles.len(), registry.windows.len()), (0, 0));
+    store.commit(&[roles_change(), windows_change()]).unwrap();
+    drop(store);
+    let (_, registry) = begin(folder.path()).unwrap();
+    assert_eq!((registry.roles.len(), registry.windows.len()), (2, 2));
+    // From now on the program before must not touch it.
+    let version = Database::open(folder.path().join(FILE)).unwrap().begin_read().unwrap().open_table(META).unwrap();
+    assert_eq!(version.get(VERSION_KEY).unwrap().unwrap().value(), 2);
 }
 
 #[test]
@@ -207,8 +275,8 @@ fn a_record_that_cannot_be_read_is_named_with_its_table() {
 #[test]
 fn a_later_file_is_left_to_the_later_program() {
     let folder = some_registry();
-    tamper(folder.path(), META, VERSION_KEY, 2);
-    refused(folder.path(), &["later meros", "version 2", "up to 1"]);
+    tamper(folder.path(), META, VERSION_KEY, 3);
+    refused(folder.path(), &["later meros", "version 3", "up to 2"]);
 }
 
 #[test]
@@ -216,10 +284,15 @@ fn all_damage_is_listed() {
     let folder = some_registry();
     let removed: Records = TableDefinition::new("removed");
     tamper(folder.path(), AGENTS, "x", b"x".as_slice());
+    tamper(folder.path(), ROLES, "x", br#"{"v":1,"role":"eng","settings":{"weight":1,"limit":"","guarantee":""}}"#.as_slice());
+    tamper(folder.path(), WINDOWS, "x", b"x".as_slice());
     tamper(folder.path(), removed, "y", br#"{"v":1,"n":3}"#.as_slice());
     let damaged: Vec<String> = inspect(folder.path()).unwrap().damaged.iter().map(ToString::to_string).collect();
-    assert_eq!(damaged.len(), 2);
-    assert!(damaged[0].contains("\"x\" in the table agents") && damaged[1].contains("\"y\" in the table removed"), "{damaged:?}");
+    assert_eq!(damaged.len(), 4);
+    for (line, place) in damaged.iter().zip(["x/agents", "y/removed", "x/roles", "x/windows"]) {
+        let (key, table) = place.split_once('/').unwrap();
+        assert!(line.contains(&format!("{key:?} in the table {table}")), "{line}");
+    }
 }
 
 #[test]

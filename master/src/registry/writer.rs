@@ -54,7 +54,8 @@ impl RegistryCounts {
     }
 }
 
-/// Where changes wait for the thread. Bounded by the core, which has at most one change of an agent or framework under way.
+/// Where changes wait for the thread. Bounded by the core, which has at most one change of an agent or framework under way, one of
+/// roles and one of windows.
 #[derive(Default)]
 struct Desk {
     waiting: Mutex<Waiting>,

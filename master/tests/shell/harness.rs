@@ -12,7 +12,8 @@ use meros_proto::v1::scheduler_client::SchedulerClient;
 use meros_proto::{TOKEN_KEY, Token, v1};
 use meros_types::{
     AgentId, AgentOrder, AgentReport, AgentSecret, Attributes, Call, Epoch, FrameworkEvent, FromAgent, FromFramework, Incarnation,
-    Register, Resources, Role, SessionEnd, SessionId, Subscribe, SubscribeMode, Subscribed, Term, ToAgent, ToFramework,
+    OfferPreferences, Register, Resources, Role, SessionEnd, SessionId, Subscribe, SubscribeMode, Subscribed, Term, ToAgent,
+    ToFramework,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -180,6 +181,7 @@ pub(crate) fn subscribe(key: Option<&str>) -> Subscribe {
         roles: vec![Role::default()],
         mode: SubscribeMode::Takeover,
         failover_timeout: Duration::from_secs(60),
+        preferences: OfferPreferences::default(),
     }
 }
 
@@ -232,6 +234,7 @@ pub(crate) fn register(resources: &str) -> Register {
         hostname: "here".to_owned(),
         resources: Resources::parse(resources).unwrap(),
         attributes: Attributes::default(),
+        domain: None,
         containers: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ mod guards;
 mod harness;
 mod life;
 mod logs;
+mod operators;
 mod pages;
 mod registry;
 mod sessions;

@@ -33,7 +33,7 @@ async fn the_metrics_page_is_what_prometheus_reads() {
     assert!(page.contains("\nmeros_master_agents_connected 1.0\n") && page.contains("\nprocess_cpu_seconds_total "), "{page}");
     let helped: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
     let samples = page.lines().filter(|line| line.starts_with("meros_") || line.starts_with("process_"));
-    assert!(samples.map(|line| line.split(' ').next().unwrap()).all(|name| helped.contains(name)));
+    assert!(samples.map(|line| line.split([' ', '{']).next().unwrap()).all(|name| helped.contains(name)));
 }
 
 #[tokio::test]

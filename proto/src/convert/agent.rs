@@ -49,6 +49,7 @@ impl From<domain::Register> for v1::Register {
             containers: register.containers.into_iter().map(Into::into).collect(),
             secret: register.secret.reveal().to_vec(),
             boot: register.boot.to_string(),
+            domain: register.domain.map(Into::into),
         }
     }
 }
@@ -67,6 +68,7 @@ impl TryFrom<v1::Register> for domain::Register {
             hostname: display_name(wire.hostname, "hostname")?,
             resources,
             attributes: attributes(wire.attributes, "attributes")?,
+            domain: optional(wire.domain, "domain")?,
             containers: list(wire.containers, "containers")?,
         })
     }

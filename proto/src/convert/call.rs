@@ -1,7 +1,7 @@
-//! From a framework: its calls. Accepts have a file of their own.
+//! From a framework: its calls. Accepts and demands have files of their own.
 
 use meros_types as domain;
-use meros_types::{CALLS_MAX, Demand, Epoch, FILTER_DEFAULT, OfferId, SHAPES_MAX};
+use meros_types::{CALLS_MAX, Epoch, FILTER_DEFAULT, LEAST_MAX, OfferId};
 
 use super::fields::{at_most, display_name, id, list, optional, optional_id, required, role, sentence, task_id, texts};
 use crate::error::prefix;
@@ -33,6 +33,7 @@ impl From<domain::Call> for v1::Call {
             domain::Call::Kill(kill) => Wire::Kill(kill.into()),
             domain::Call::Acknowledge(acknowledge) => Wire::Acknowledge(acknowledge.into()),
             domain::Call::Reconcile(tasks) => Wire::Reconcile(v1::Reconcile { tasks: tasks.into_iter().map(Into::into).collect() }),
+            domain::Call::Explain(explain) => Wire::Explain(explain.into()),
             domain::Call::Teardown => Wire::Teardown(v1::Teardown {}),
             domain::Call::Heartbeat => Wire::Heartbeat(v1::Heartbeat {}),
             domain::Call::Refused(refused) => Wire::Refused(refused.into()),
@@ -60,6 +61,7 @@ fn call_name(call: &Wire) -> &'static str {
         Wire::Kill(_) => "KILL",
         Wire::Acknowledge(_) => "ACKNOWLEDGE",
         Wire::Reconcile(_) => "RECONCILE",
+        Wire::Explain(_) => "EXPLAIN",
         Wire::Teardown(_) => "TEARDOWN",
         Wire::Heartbeat(_) => "HEARTBEAT",
         Wire::Message(_) => "MESSAGE",
@@ -77,6 +79,7 @@ fn read_call(wire: Option<Wire>) -> Result<domain::Call, WireError> {
         Wire::Kill(kill) => domain::Call::Kill(required(Some(kill), "kill")?),
         Wire::Acknowledge(acknowledge) => domain::Call::Acknowledge(required(Some(acknowledge), "acknowledge")?),
         Wire::Reconcile(reconcile) => domain::Call::Reconcile(reconciled(reconcile).map_err(|error| error.within("reconcile"))?),
+        Wire::Explain(explain) => domain::Call::Explain(required(Some(explain), "explain")?),
         Wire::Teardown(_) => domain::Call::Teardown,
         Wire::Heartbeat(_) => domain::Call::Heartbeat,
         Wire::Message(_) => return Err(WireError::unimplemented("message", "messages")),
@@ -115,6 +118,7 @@ impl From<domain::Subscribe> for v1::Subscribe {
             roles: subscribe.roles.into_iter().map(Into::into).collect(),
             mode: Some(mode),
             failover_timeout: Some(subscribe.failover_timeout.into()),
+            preferences: Some(subscribe.preferences.into()),
         }
     }
 }
@@ -137,6 +141,32 @@ impl TryFrom<v1::Subscribe> for domain::Subscribe {
             roles: texts(wire.roles, "roles", |text| role(&text, ""))?,
             mode,
             failover_timeout: required(wire.failover_timeout, "failover_timeout")?,
+            preferences: optional(wire.preferences, "preferences")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl From<domain::OfferPreferences> for v1::OfferPreferences {
+    fn from(preferences: domain::OfferPreferences) -> Self {
+        Self {
+            lease: preferences.lease.map(Into::into),
+            least: preferences.least.into_iter().map(Into::into).collect(),
+            gpu_agents: preferences.gpu_agents,
+            remote_regions: preferences.remote_regions,
+        }
+    }
+}
+
+/// The lease is the master's to judge: whoever asks for a bad one is told the bounds and turned away.
+impl TryFrom<v1::OfferPreferences> for domain::OfferPreferences {
+    type Error = WireError;
+    fn try_from(wire: v1::OfferPreferences) -> Result<Self, WireError> {
+        at_most(wire.least.len(), LEAST_MAX, "least")?;
+        Ok(Self {
+            lease: optional(wire.lease, "lease")?,
+            least: list(wire.least, "least")?,
+            gpu_agents: wire.gpu_agents,
+            remote_regions: wire.remote_regions,
         })
     }
 }
@@ -145,38 +175,6 @@ fn key(text: String) -> Result<String, WireError> {
     match text.is_empty() {
         true => Err(WireError::new("key", "it is empty; a framework without a key leaves it out")),
         false => display_name(text, "key"),
-    }
-}
-
-impl From<domain::DemandCall> for v1::Demand {
-    fn from(call: domain::DemandCall) -> Self {
-        let shapes = call.demand.shapes.into_iter().map(Into::into).collect();
-        Self { role: call.role.into(), version: call.version, shapes }
-    }
-}
-
-impl TryFrom<v1::Demand> for domain::DemandCall {
-    type Error = WireError;
-    fn try_from(wire: v1::Demand) -> Result<Self, WireError> {
-        at_most(wire.shapes.len(), SHAPES_MAX, "shapes")?;
-        Ok(Self { role: role(&wire.role, "role")?, version: wire.version, demand: Demand { shapes: list(wire.shapes, "shapes")? } })
-    }
-}
-
-impl From<domain::Shape> for v1::Shape {
-    fn from(shape: domain::Shape) -> Self {
-        let resources = Some(shape.resources.into());
-        Self { resources, any_ports: shape.any_ports, copies: shape.copies, constraints: Vec::new() }
-    }
-}
-
-impl TryFrom<v1::Shape> for domain::Shape {
-    type Error = WireError;
-    fn try_from(wire: v1::Shape) -> Result<Self, WireError> {
-        match wire.constraints.is_empty() {
-            true => Ok(Self { resources: required(wire.resources, "resources")?, any_ports: wire.any_ports, copies: wire.copies }),
-            false => Err(WireError::unimplemented("constraints", "constraints")),
-        }
     }
 }
 

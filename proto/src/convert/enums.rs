@@ -37,8 +37,9 @@ enums! {
         Accepted, Started, Exited, Signaled, MemoryLimit, AgentOutOfMemory, LaunchFailed, ContainerFailed, KillRequested,
         FrameworkRemoved, SupervisorLost, InvalidOffer, ExceedsOffer, DuplicateTask, InvalidTask, Unimplemented, GroupRefused,
         AgentRefused, LaunchLost, AgentUnreachable, AgentReturned, AgentForgot, Reconciliation,
-        DiskLimit, AgentRebooted,
+        DiskLimit, AgentRebooted, AgentGone,
     }
     SessionEndKind { Fenced, Removed, Invalid }
     LogStream { Stdout, Stderr }
+    Standing { Wanting, NoDemand, Sated, Disconnected, TooManyOffers, Recovering }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use meros_types as domain;
 use meros_types::{Epoch, FrameworkEvent, OfferId};
 
-use super::fields::{attributes, attributes_to_wire, display_name, enumerated, id, list, required, role, sentence};
+use super::fields::{attributes, attributes_to_wire, display_name, enumerated, id, list, optional, required, role, sentence};
 use crate::v1::framework_response::Event as Wire;
 use crate::{WireError, v1};
 
@@ -18,6 +18,7 @@ impl From<domain::ToFramework> for v1::FrameworkResponse {
                 Wire::Rescinded(v1::Rescinded { offers: offers.into_iter().map(|id| id.0).collect() })
             }
             FrameworkEvent::Update(update) => Wire::Update((*update).into()),
+            FrameworkEvent::Explained(explanation) => Wire::Explained((*explanation).into()),
             FrameworkEvent::CallRefused(refused) => Wire::CallRefused(refused.into()),
             FrameworkEvent::Ended(end) => Wire::Ended(end.into()),
             FrameworkEvent::Heartbeat => Wire::Heartbeat(v1::Heartbeat {}),
@@ -35,6 +36,7 @@ impl TryFrom<v1::FrameworkResponse> for domain::ToFramework {
             Wire::Offers(offers) => FrameworkEvent::Offers(list(offers.offers, "offers").map_err(|error| error.within("offers"))?),
             Wire::Rescinded(rescinded) => FrameworkEvent::Rescinded(rescinded.offers.into_iter().map(OfferId).collect()),
             Wire::Update(update) => FrameworkEvent::Update(Box::new(required(Some(update), "update")?)),
+            Wire::Explained(explanation) => FrameworkEvent::Explained(Box::new(required(Some(explanation), "explained")?)),
             Wire::CallRefused(refused) => FrameworkEvent::CallRefused(refused.into()),
             Wire::Ended(end) => FrameworkEvent::Ended(required(Some(end), "ended")?),
             Wire::Heartbeat(_) => FrameworkEvent::Heartbeat,
@@ -73,6 +75,7 @@ impl From<domain::Offer> for v1::Offer {
             agent: Some(offered_agent(&offer.agent)),
             resources: Some(offer.resources.into()),
             lease: Some(offer.lease.into()),
+            unavailability: offer.unavailability.map(Into::into),
         }
     }
 }
@@ -83,6 +86,7 @@ fn offered_agent(agent: &domain::OfferedAgent) -> v1::OfferedAgent {
         id: agent.id.as_bytes().to_vec(),
         hostname: agent.hostname.clone(),
         attributes: attributes_to_wire(&agent.attributes),
+        domain: agent.domain.clone().map(Into::into),
     }
 }
 
@@ -95,6 +99,7 @@ impl TryFrom<v1::Offer> for domain::Offer {
             agent: Arc::new(required(wire.agent, "agent")?),
             resources: required(wire.resources, "resources")?,
             lease: required(wire.lease, "lease")?,
+            unavailability: optional(wire.unavailability, "unavailability")?,
         })
     }
 }
@@ -106,6 +111,7 @@ impl TryFrom<v1::OfferedAgent> for domain::OfferedAgent {
             id: id(&wire.id, "id")?,
             hostname: display_name(wire.hostname, "hostname")?,
             attributes: attributes(wire.attributes, "attributes")?,
+            domain: optional(wire.domain, "domain")?,
         })
     }
 }

@@ -6,9 +6,12 @@
 mod accept;
 mod agent;
 mod call;
+mod demand;
 mod enums;
 mod event;
+mod explanation;
 pub(crate) mod fields;
+pub(crate) mod operator;
 mod resources;
 mod state;
 mod task;

@@ -3,7 +3,8 @@
 use meros_types as domain;
 use meros_types::{Epoch, OfferId, Term, WallTime};
 
-use super::fields::{attributes, attributes_to_wire, id, list, required, role, texts};
+use super::demand::{shapes, shapes_to_wire};
+use super::fields::{attributes, attributes_to_wire, id, list, optional, required, role, texts};
 use crate::{WireError, v1};
 
 impl From<domain::ClusterState> for v1::ClusterState {
@@ -14,6 +15,8 @@ impl From<domain::ClusterState> for v1::ClusterState {
             frameworks: state.frameworks.into_iter().map(Into::into).collect(),
             tasks: state.tasks.into_iter().map(Into::into).collect(),
             offers: state.offers.into_iter().map(Into::into).collect(),
+            roles: state.roles.into_iter().map(Into::into).collect(),
+            windows: state.windows.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -27,6 +30,37 @@ impl TryFrom<v1::ClusterState> for domain::ClusterState {
             frameworks: list(wire.frameworks, "frameworks")?,
             tasks: list(wire.tasks, "tasks")?,
             offers: list(wire.offers, "offers")?,
+            roles: list(wire.roles, "roles")?,
+            windows: list(wire.windows, "windows")?,
+        })
+    }
+}
+
+impl From<domain::RoleState> for v1::RoleState {
+    fn from(role: domain::RoleState) -> Self {
+        Self {
+            role: role.role.into(),
+            settings: Some(role.settings.into()),
+            allocated: Some(role.allocated.into()),
+            consumed: Some(role.consumed.into()),
+            unmet: Some(role.unmet.into()),
+            share_millionths: role.share_millionths,
+            frameworks: role.frameworks,
+        }
+    }
+}
+
+impl TryFrom<v1::RoleState> for domain::RoleState {
+    type Error = WireError;
+    fn try_from(wire: v1::RoleState) -> Result<Self, WireError> {
+        Ok(Self {
+            role: role(&wire.role, "role")?,
+            settings: required(wire.settings, "settings")?,
+            allocated: required(wire.allocated, "allocated")?,
+            consumed: required(wire.consumed, "consumed")?,
+            unmet: required(wire.unmet, "unmet")?,
+            share_millionths: wire.share_millionths,
+            frameworks: wire.frameworks,
         })
     }
 }
@@ -37,6 +71,10 @@ impl From<domain::AgentState> for v1::AgentState {
             id: agent.id.as_bytes().to_vec(),
             hostname: agent.hostname,
             attributes: attributes_to_wire(&agent.attributes),
+            domain: agent.domain.map(Into::into),
+            duty: Some(agent.duty.into()),
+            drained: agent.drained,
+            unavailability: agent.unavailability.map(Into::into),
             connected: agent.connected,
             total: Some(agent.total.into()),
             free: Some(agent.free.into()),
@@ -54,6 +92,10 @@ impl TryFrom<v1::AgentState> for domain::AgentState {
             id: id(&wire.id, "id")?,
             hostname: wire.hostname,
             attributes: attributes(wire.attributes, "attributes")?,
+            domain: optional(wire.domain, "domain")?,
+            duty: required(wire.duty, "duty")?,
+            drained: wire.drained,
+            unavailability: optional(wire.unavailability, "unavailability")?,
             connected: wire.connected,
             total: required(wire.total, "total")?,
             free: required(wire.free, "free")?,
@@ -76,6 +118,7 @@ impl From<domain::FrameworkState> for v1::FrameworkState {
             allocated: Some(framework.allocated.into()),
             live_tasks: framework.live_tasks,
             offers: framework.offers,
+            clients: framework.clients.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -93,6 +136,34 @@ impl TryFrom<v1::FrameworkState> for domain::FrameworkState {
             allocated: required(wire.allocated, "allocated")?,
             live_tasks: wire.live_tasks,
             offers: wire.offers,
+            clients: list(wire.clients, "clients")?,
+        })
+    }
+}
+
+impl From<domain::ClientState> for v1::ClientState {
+    fn from(client: domain::ClientState) -> Self {
+        Self {
+            role: client.role.into(),
+            allocated: Some(client.allocated.into()),
+            share_millionths: client.share_millionths,
+            demand: shapes_to_wire(client.demand),
+            offers: client.offers,
+            filters: client.filters,
+        }
+    }
+}
+
+impl TryFrom<v1::ClientState> for domain::ClientState {
+    type Error = WireError;
+    fn try_from(wire: v1::ClientState) -> Result<Self, WireError> {
+        Ok(Self {
+            role: role(&wire.role, "role")?,
+            allocated: required(wire.allocated, "allocated")?,
+            share_millionths: wire.share_millionths,
+            demand: shapes(wire.demand, "demand")?,
+            offers: wire.offers,
+            filters: wire.filters,
         })
     }
 }

@@ -5,6 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::operator::domain;
 use super::{task_spec, task_state, task_update};
 use crate::strategies::*;
 
@@ -21,8 +22,8 @@ pub(crate) fn from_agent() -> impl Strategy<Value = FromAgent> {
 fn register() -> impl Strategy<Value = Register> {
     let secret = any::<[u8; 16]>().prop_map(AgentSecret::from_bytes);
     let who = (option::of(agent_id()), secret, incarnation(), any::<u64>().prop_map(Term), display_name());
-    let what = (resources(), attributes(), vec(container(), 0..3));
-    (who, what).prop_map(|((agent, secret, incarnation, term, hostname), (resources, attributes, containers))| Register {
+    let what = (resources(), attributes(), option::of(domain()), vec(container(), 0..3));
+    (who, what).prop_map(|((agent, secret, incarnation, term, hostname), (resources, attributes, domain, containers))| Register {
         agent,
         secret,
         boot: BootId::new("a boot"),
@@ -31,6 +32,7 @@ fn register() -> impl Strategy<Value = Register> {
         hostname,
         resources,
         attributes,
+        domain,
         containers,
     })
 }

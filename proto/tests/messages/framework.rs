@@ -8,8 +8,13 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::demand::{explanation, shape};
+use super::operator::{domain, unavailability};
 use super::{task_spec, task_update};
-use crate::strategies::*;
+use crate::strategies::{
+    agent_id, attributes, display_name, duration, epoch, fact_id, framework_id, huge_resources, launch_id, offer_id, resources,
+    role, sentence, session_id, task_id,
+};
 
 pub(crate) fn from_framework() -> impl Strategy<Value = FromFramework> {
     (option::of(session_id()), vec(call(), 0..6)).prop_map(|(session, calls)| FromFramework { session, calls })
@@ -25,6 +30,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (agent_id(), launch_id(), fact_id())
             .prop_map(|(agent, launch, fact)| Call::Acknowledge(Acknowledge { agent, launch, fact })),
         1 => vec((task_id(), option::of(agent_id())).prop_map(|(task, agent)| TaskQuery { task, agent }), 0..4).prop_map(Call::Reconcile),
+        1 => (role(), option::of(shape())).prop_map(|(role, shape)| Call::Explain(ExplainCall { role, shape })),
         1 => Just(Call::Teardown),
         1 => Just(Call::Heartbeat),
         1 => refused_call().prop_map(Call::Refused),
@@ -34,14 +40,14 @@ fn call() -> impl Strategy<Value = Call> {
 fn subscribe() -> impl Strategy<Value = Subscribe> {
     let who = (option::of(framework_id()), display_name(), option::of("[a-z]{1,8}"), vec(role(), 1..4));
     let mode = prop_oneof![Just(SubscribeMode::Takeover), epoch().prop_map(SubscribeMode::Resume)];
-    (who, mode, duration()).prop_map(|((framework, name, key, roles), mode, failover_timeout)| Subscribe {
-        framework,
-        name,
-        key,
-        roles,
-        mode,
-        failover_timeout,
+    (who, mode, duration(), preferences()).prop_map(|((framework, name, key, roles), mode, failover_timeout, preferences)| {
+        Subscribe { framework, name, key, roles, mode, failover_timeout, preferences }
     })
+}
+
+fn preferences() -> impl Strategy<Value = OfferPreferences> {
+    (option::of(duration()), vec(resources(), 0..3), any::<bool>(), any::<bool>())
+        .prop_map(|(lease, least, gpu_agents, remote_regions)| OfferPreferences { lease, least, gpu_agents, remote_regions })
 }
 
 fn demand() -> impl Strategy<Value = DemandCall> {
@@ -87,6 +93,7 @@ fn event() -> impl Strategy<Value = FrameworkEvent> {
         4 => vec(offer(), 0..4).prop_map(FrameworkEvent::Offers),
         1 => vec(offer_id(), 0..4).prop_map(FrameworkEvent::Rescinded),
         2 => task_update().prop_map(|update| FrameworkEvent::Update(Box::new(update))),
+        1 => explanation().prop_map(|explanation| FrameworkEvent::Explained(Box::new(explanation))),
         1 => refused_call().prop_map(FrameworkEvent::CallRefused),
         1 => (kind, sentence()).prop_map(|(kind, message)| FrameworkEvent::Ended(SessionEnd { kind, message })),
         1 => Just(FrameworkEvent::Heartbeat),
@@ -94,13 +101,10 @@ fn event() -> impl Strategy<Value = FrameworkEvent> {
 }
 
 fn offer() -> impl Strategy<Value = Offer> {
-    let agent = (agent_id(), display_name(), attributes());
-    let agent = agent.prop_map(|(id, hostname, attributes)| OfferedAgent { id, hostname, attributes });
-    (offer_id(), role(), agent, huge_resources(), duration()).prop_map(|(id, role, agent, resources, lease)| Offer {
-        id,
-        role,
-        agent: Arc::new(agent),
-        resources,
-        lease,
+    let agent = (agent_id(), display_name(), attributes(), option::of(domain()));
+    let agent = agent.prop_map(|(id, hostname, attributes, domain)| OfferedAgent { id, hostname, attributes, domain });
+    let place = (agent.prop_map(Arc::new), option::of(unavailability()));
+    (offer_id(), role(), place, huge_resources(), duration()).prop_map(|(id, role, (agent, unavailability), resources, lease)| {
+        Offer { id, role, agent, resources, lease, unavailability }
     })
 }

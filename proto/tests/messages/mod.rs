@@ -1,11 +1,14 @@
 //! Arbitrary messages, within what the wire allows.
 
 mod agent;
+mod demand;
 mod framework;
+mod operator;
 mod state;
 
 pub(crate) use agent::{from_agent, log_stream, to_agent};
 pub(crate) use framework::{from_framework, to_framework};
+pub(crate) use operator::{explain, mark_gone, remove_window, roles_update, set_duty, set_window};
 pub(crate) use state::cluster_state;
 
 use meros_types::*;

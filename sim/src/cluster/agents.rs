@@ -5,7 +5,6 @@ use meros_agent_core::{Agent, AgentConfig, ContainerPlan, Effect, Event};
 use meros_types::{AgentOrder, AgentSecret, BootId, ContainerId, Launch, LaunchId, TaskSpec};
 
 use super::Cluster;
-use crate::AgentSpec;
 use crate::disk::{AgentLog, Disk, LogWrite};
 use crate::failure::FailureKind;
 use crate::handle::AgentHandle;
@@ -15,6 +14,7 @@ use crate::options::{Checks, Planted};
 use crate::process::{Actor, Delivery, DiskDone, Pace, Turns, guard};
 use crate::truth::{MachineTruth, Seen};
 use crate::wire::Payload;
+use crate::{AgentSpec, Random};
 
 /// How many launches that were ordered and not started are remembered; an agent refuses few.
 const ORDERED_MAX: usize = 4_096;
@@ -46,7 +46,7 @@ impl Cluster {
     pub(super) fn add_agent(&mut self, spec: AgentSpec) -> AgentHandle {
         let index = self.agents.len();
         let seeds = &mut self.random.seeds;
-        let secret = AgentSecret::from_bytes(u128::from(seeds.next_u64()).to_be_bytes());
+        let secret = new_secret(seeds);
         self.oracle.record.machines.push(MachineTruth::new(spec.resources.clone()));
         self.agents.push(AgentProcess {
             hostname: spec.hostname.clone().unwrap_or_else(|| format!("agent-{index}")),
@@ -60,7 +60,7 @@ impl Cluster {
             inbox: Vec::new(),
             turns: Turns::new(seeds),
             stream: None,
-            machine: Machine::new(crate::Random::seeded(seeds.next_u64()), self.options.planted),
+            machine: Machine::new(Random::seeded(seeds.next_u64()), self.options.planted),
             ordered: Vec::new(),
             pace: Pace::default(),
         });
@@ -183,7 +183,7 @@ impl Cluster {
             Effect::Sync => self.sync(index),
             Effect::Exit(reason) => {
                 self.note(Actor::Client(client), format_args!("exits: {reason}"));
-                self.power_off(index);
+                self.agent_is_dead(index);
             }
         }
         Ok(())
@@ -302,6 +302,13 @@ impl Cluster {
         Ok(self.oracle.see(&seen)?)
     }
 
+    /// The disk of a machine without power is emptied: what begins there next is another agent.
+    pub(super) fn wipe_agent(&mut self, index: usize) {
+        let agent = &mut self.agents[index];
+        agent.log = Disk::default();
+        agent.secret = new_secret(&mut self.random.seeds);
+    }
+
     pub(super) fn close_at_agent(&mut self, index: usize) {
         if let Some(stream) = self.agents[index].stream.take() {
             self.network.close(self.now, stream, Side::Client, &mut self.queue);
@@ -327,4 +334,8 @@ impl Cluster {
             }
         });
     }
+}
+
+fn new_secret(seeds: &mut Random) -> AgentSecret {
+    AgentSecret::from_bytes(u128::from(seeds.next_u64()).to_be_bytes())
 }

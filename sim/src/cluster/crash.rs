@@ -76,19 +76,23 @@ impl Cluster {
     }
 
     fn agent_dies(&mut self, index: usize) {
-        let agent = &mut self.agents[index];
-        if agent.core.take().is_none() {
-            return;
+        if self.agents[index].core.is_some() {
+            let actor = Actor::Client(Client::Agent(index));
+            self.note(actor, format_args!("fault: dies; its tasks run on"));
+            self.agent_is_dead(index);
+            self.restart_later(actor);
         }
-        agent.doomed = false;
+    }
+
+    /// An agent's process is no more. Its tasks run on.
+    pub(super) fn agent_is_dead(&mut self, index: usize) {
+        let agent = &mut self.agents[index];
+        (agent.core, agent.doomed) = (None, false);
         agent.inbox.clear();
         agent.ordered.clear();
         agent.turns.die();
-        let actor = Actor::Client(Client::Agent(index));
-        self.note(actor, format_args!("fault: dies; its tasks run on"));
         self.drop_stream_of_the_dead(Client::Agent(index));
         self.launcher_dies(index);
-        self.restart_later(actor);
     }
 
     fn framework_dies(&mut self, index: usize) -> Result<(), FailureKind> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use meros_master_core::registry::{Change, Registry};
 use meros_master_core::{Effect, Event, Master, MasterConfig, StreamId};
-use meros_types::{ClusterState, Term};
+use meros_types::{Bounds, ClusterState, Term};
 
 use super::Cluster;
 use crate::disk::Disk;
@@ -48,7 +48,11 @@ impl Cluster {
         }
         let config = MasterConfig { seed: self.random.seeds.next_u64(), term: master.term, ..self.options.master.clone() };
         let now = master.turns.clock.now(self.now);
-        let core = Master::recovered(config, master.registry.read().clone(), now);
+        let mut registry = master.registry.read().clone();
+        if self.options.planted == Some(Planted::ForgetsLimits) {
+            registry.roles.iter_mut().for_each(|role| role.settings.limit = Bounds::none());
+        }
+        let core = Master::recovered(config, registry, now);
         let wakeup = core.wakeup();
         master.core = Some(core);
         let term = self.master.term;
@@ -88,15 +92,13 @@ impl Cluster {
             Effect::ToFramework { stream, message } => (stream.0, Payload::ToFramework(message)),
             Effect::ToAgent { stream, message } => (stream.0, Payload::ToAgent(message)),
             Effect::CloseStream { stream } => {
-                self.close_at_master(stream.0);
-                return Ok(());
+                return self.close_at_master(stream.0);
             }
             Effect::Persist { seq, changes } => {
                 self.persist(seq, changes);
                 return Ok(());
             }
-            // Nobody asks: the simulation reads the master's state directly.
-            Effect::Reply { .. } => return Ok(()),
+            Effect::Reply { token, reply } => return self.answered(token, reply),
         };
         match self.network.client(stream).filter(|_| self.network.is_open(stream, Side::Master)) {
             Some(client) => self.send(stream, Side::Master, client, payload),
@@ -135,16 +137,18 @@ impl Cluster {
     }
 
     /// The shell closes a stream once what was put on it has been sent, and hears of the close itself.
-    fn close_at_master(&mut self, stream: u64) {
-        let Some(client) = self.network.client(stream).filter(|_| self.network.is_open(stream, Side::Master)) else { return };
+    fn close_at_master(&mut self, stream: u64) -> Result<(), FailureKind> {
+        let client = self.network.client(stream).filter(|_| self.network.is_open(stream, Side::Master));
+        let Some(client) = client else { return Ok(()) };
         let who = self.name(Actor::Client(client));
         self.note(Actor::Master, format_args!("closes {who}/{stream}"));
         self.network.close(self.now, stream, Side::Master, &mut self.queue);
         self.master.inbox.push(closed(stream, client));
         self.schedule_turn(Actor::Master);
+        Ok(self.oracle.see(&Seen::ClosedAtMaster(client))?)
     }
 
-    pub(super) fn bring_to_master(&mut self, stream: u64, client: Client, transit: Transit) {
+    pub(super) fn bring_to_master(&mut self, stream: u64, client: Client, transit: Transit) -> Result<(), FailureKind> {
         let id = StreamId(stream);
         self.master.inbox.push(match transit {
             Transit::Arrives(_, message) => match message.payload {
@@ -152,19 +156,17 @@ impl Cluster {
                 Payload::FromFramework(message) => Event::FrameworkSaid { stream: id, message },
                 Payload::ToAgent(_) | Payload::ToFramework(_) => unreachable!("the master sends these"),
             },
-            Transit::Opens | Transit::Closes(..) => closed(stream, client),
+            Transit::Opens | Transit::Closes(..) => {
+                self.oracle.see(&Seen::ClosedAtMaster(client))?;
+                closed(stream, client)
+            }
         });
+        Ok(())
     }
 
     /// The whole cluster as the real master sees it; nothing while there is none.
     pub(super) fn master_state(&self) -> ClusterState {
-        let nothing = || ClusterState {
-            term: self.master.term,
-            agents: Vec::new(),
-            frameworks: Vec::new(),
-            tasks: Vec::new(),
-            offers: Vec::new(),
-        };
+        let nothing = || ClusterState { term: self.master.term, ..ClusterState::default() };
         self.master.core.as_ref().map_or_else(nothing, Master::state)
     }
 }

@@ -11,6 +11,7 @@ mod crash;
 mod faults;
 mod frameworks;
 mod master;
+mod operator;
 mod step;
 mod wait;
 
@@ -33,6 +34,7 @@ use crate::{AgentHandle, AgentSpec, Handle, Options, Peer, Random};
 use agents::AgentProcess;
 use frameworks::FrameworkProcess;
 use master::MasterProcess;
+use operator::Desk;
 
 /// What decides what a task's command does.
 type TaskModel = Box<dyn FnMut(&TaskSpec, &mut Random) -> Outcome>;
@@ -44,6 +46,7 @@ pub struct Cluster {
     queue: Queue<Delivery>,
     network: Network,
     master: MasterProcess,
+    desk: Desk,
     agents: Vec<AgentProcess>,
     frameworks: Vec<FrameworkProcess>,
     oracle: Oracle,
@@ -95,6 +98,7 @@ impl Cluster {
             queue: Queue::default(),
             network,
             master,
+            desk: Desk::default(),
             agents: Vec::new(),
             frameworks: Vec::new(),
             oracle: Oracle::default(),

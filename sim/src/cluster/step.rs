@@ -27,7 +27,7 @@ impl Cluster {
                 }
             }
             Delivery::Wakes(actor, life, at) => self.wake(actor, life, at),
-            Delivery::Network(stream, transit) => self.bring(stream, transit),
+            Delivery::Network(stream, transit) => self.bring(stream, transit)?,
             Delivery::Machine(agent, power, container, happening) => self.happen(agent, power, container, *happening)?,
             Delivery::Disk(actor, life, done) => {
                 if self.turns(actor).life == life {
@@ -117,10 +117,10 @@ impl Cluster {
     }
 
     /// The network brings something to one end of a stream.
-    fn bring(&mut self, stream: u64, transit: Transit) {
+    fn bring(&mut self, stream: u64, transit: Transit) -> Result<(), FailureKind> {
         let client = self.network.client(stream);
         let arrives = self.network.arrive(stream, &transit);
-        let Some(client) = client else { return };
+        let Some(client) = client else { return Ok(()) };
         let to = match &transit {
             Transit::Opens => Actor::Client(client),
             Transit::Arrives(side, _) | Transit::Closes(side, _) => match side {
@@ -131,12 +131,13 @@ impl Cluster {
         self.note_transit(to, client, stream, &transit, arrives);
         if arrives {
             match to {
-                Actor::Master => self.bring_to_master(stream, client, transit),
+                Actor::Master => self.bring_to_master(stream, client, transit)?,
                 Actor::Client(Client::Agent(agent)) => self.bring_to_agent(agent, stream, transit),
                 Actor::Client(Client::Framework(framework)) => self.bring_to_framework(framework, stream, transit),
             }
             self.schedule_turn(to);
         }
+        Ok(())
     }
 
     fn note_transit(&mut self, to: Actor, client: Client, stream: u64, transit: &Transit, arrives: bool) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use meros_types::{ClusterState, FrameworkId, TaskId, TaskState};
 
+use super::{is_charged, is_over};
 use crate::failure::Violation;
 use crate::truth::Record;
 
@@ -58,8 +59,7 @@ impl Settled<'_> {
                 }
             }
         }
-        let is_live = |state: TaskState| !state.is_terminal() && state != TaskState::Unreachable;
-        for task in self.state.tasks.iter().filter(|task| is_live(task.update.state)) {
+        for task in self.state.tasks.iter().filter(|task| is_charged(task.update.state)) {
             if !self.record.launches.get(&task.launch).is_some_and(|truth| truth.lives) {
                 let (launch, state) = (task.launch, task.update.state);
                 return broken(format!("launch {launch} of task {} is {state} at the master and has no process", task.id()));
@@ -71,7 +71,7 @@ impl Settled<'_> {
     fn schedulers_and_master_agree(&self) -> Result<(), Violation> {
         let ids: BTreeMap<_, _> = self.record.frameworks.iter().enumerate().filter_map(|(at, it)| Some((it.id?, at))).collect();
         let mut at_master: BTreeMap<usize, BTreeSet<TaskId>> = BTreeMap::new();
-        for task in self.state.tasks.iter().filter(|task| !task.update.state.is_terminal()) {
+        for task in self.state.tasks.iter().filter(|task| !is_over(task.update.state)) {
             if let Some(framework) = ids.get(&task.framework) {
                 at_master.entry(*framework).or_default().insert(task.id().clone());
             }

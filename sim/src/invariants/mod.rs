@@ -4,10 +4,12 @@
 //! a core: they compare what was said with what was done.
 
 mod convergence;
+mod decided_is_stored;
 mod dropped_never_starts;
 mod facts_in_order;
 mod held_is_charged;
 mod ledger_adds_up;
+mod limits_hold;
 mod machine_has_room;
 mod never_steps_back;
 mod obeys_the_newest;
@@ -66,6 +68,8 @@ impl Default for Oracle {
             Box::new(obeys_the_newest::ObeysTheNewest::default()),
             Box::new(never_steps_back::NeverStepsBack::default()),
             Box::new(told_is_stored::ToldIsStored::default()),
+            Box::new(decided_is_stored::DecidedIsStored::default()),
+            Box::new(limits_hold::LimitsHold::default()),
         ];
         Self { record: Record::default(), invariants }
     }
@@ -91,7 +95,13 @@ fn is_about_another(update: &TaskUpdate) -> bool {
     update.reason == Reason::DuplicateTask
 }
 
-/// Whether the master has the task in its sums: it is live, and its agent is not lost.
+/// Whether the master has the task in its sums: it is live, and its agent is neither lost nor gone.
 fn is_charged(state: TaskState) -> bool {
-    !state.is_terminal() && state != TaskState::Unreachable
+    !is_over(state) && state != TaskState::Unreachable
+}
+
+/// Whether nothing more will be said of the task. Of one whose agent an operator has declared gone nothing can be, although its
+/// process may live for as long as its machine does.
+fn is_over(state: TaskState) -> bool {
+    state.is_terminal() || state == TaskState::GoneByOperator
 }

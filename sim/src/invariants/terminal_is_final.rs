@@ -1,10 +1,11 @@
-//! Invariant 8. A final state never changes: not in what agents state, not at the master, not for schedulers.
+//! Invariant 8. A final state never changes: not in what agents state, not at the master, not for schedulers. For master and
+//! schedulers `GONE_BY_OPERATOR` is one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use meros_types::{AgentReport, ClusterState, Fact, FactId, LaunchId, TaskState};
 
-use super::{Invariant, is_about_another};
+use super::{Invariant, is_about_another, is_over};
 use crate::failure::Violation;
 use crate::told::Told;
 use crate::truth::{Record, Seen};
@@ -29,10 +30,11 @@ impl Invariant for TerminalIsFinal {
                 _ => Ok(()),
             },
             Seen::Told(framework, update) if !is_about_another(update) => {
-                if let Some(Some(before)) = self.told.now(*framework, &update.task) {
+                let before = self.told.now(*framework, &update.task).copied().flatten();
+                if let Some(before) = before.filter(|before| !is_silent_about(*before, update.state)) {
                     return broken(format!("task {} is told {} after {before}", update.task, update.state));
                 }
-                if update.state.is_terminal() {
+                if is_over(update.state) {
                     *self.told.change(*framework, &update.task) = Some(update.state);
                 }
                 Ok(())
@@ -56,7 +58,7 @@ impl Invariant for TerminalIsFinal {
     fn check(&mut self, _record: &Record, state: &ClusterState) -> Result<(), Violation> {
         for task in &state.tasks {
             let now = task.update.state;
-            let before = if now.is_terminal() { *self.known.entry(task.launch).or_insert(now) } else { now };
+            let before = if is_over(now) { *self.known.entry(task.launch).or_insert(now) } else { now };
             let before = self.known.get(&task.launch).copied().unwrap_or(before);
             if before != now {
                 return broken(format!("launch {} of task {} is {now} at the master and was {before}", task.launch, task.id()));
@@ -84,6 +86,12 @@ impl TerminalIsFinal {
             None => Ok(()),
         }
     }
+}
+
+/// Whether what is said says nothing against what was: a master that has forgotten the task of a gone agent knows of none, and a
+/// session that had seen the agent without it knows that it is gone.
+fn is_silent_about(before: TaskState, now: TaskState) -> bool {
+    before == TaskState::GoneByOperator && matches!(now, TaskState::Unknown | TaskState::Gone | TaskState::GoneByOperator)
 }
 
 fn broken(message: String) -> Result<(), Violation> {

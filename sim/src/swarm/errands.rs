@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use meros_session::{Context, Offer, Scheduler, Session, TimerId};
-use meros_types::{Command, Demand, OfferId, Resources, Role, Shape, TaskId, TaskSpec, TaskState, TaskUpdate};
+use meros_types::{
+    Command, Constraint, Demand, LEASE_MIN, OfferId, OfferPreferences, Resources, Role, SHAPES_MAX, Shape, Subject, TaskId,
+    TaskSpec, TaskState, TaskUpdate, Test,
+};
 
-use crate::Random;
+use crate::{AgentSpec, Random};
 
 const MIB: u64 = 1 << 20;
 /// How often an errand whose tasks fail is tried.
@@ -29,6 +32,9 @@ pub(super) struct Plan {
     greedy: bool,
     /// Whether it comes back as the same framework when its process dies.
     pub(super) keyed: bool,
+    /// Its roles; each errand is asked for in one of them.
+    pub(super) roles: Vec<Role>,
+    pub(super) preferences: OfferPreferences,
     /// How long its tasks wait for it.
     pub(super) failover_timeout: Option<Duration>,
 }
@@ -43,20 +49,55 @@ pub(super) struct Errand {
 }
 
 impl Plan {
-    pub(super) fn draw(random: &mut Random) -> Self {
+    pub(super) fn draw(agents: &[AgentSpec], roles: &[Role], random: &mut Random) -> Self {
         let most = if random.chance(100) { 200 } else { 30 };
-        let errands = (0..random.range(1, most) as usize).map(|n| Errand { n, shape: shape(random), attempts: 0 }).collect();
+        // Of few kinds, so that one shape has many copies, or each of its own.
+        let kinds: Vec<Shape> = (0..random.range(1, 4)).map(|_| shape(agents, random)).collect();
+        let alike = random.chance(300);
+        let draw = |random: &mut Random| match alike {
+            true => random.pick(&kinds).cloned().unwrap_or_else(|| shape(agents, random)),
+            false => shape(agents, random),
+        };
+        let errands = (0..random.range(1, most) as usize).map(|n| Errand { n, shape: draw(random), attempts: 0 }).collect();
         let mut habit = |most: u64| if random.chance(400) { random.range(1, most) } else { 0 };
         let (holds, declines, kills, whims) = (habit(500), habit(300), habit(400), habit(1_000));
         let (greedy, keyed) = (random.chance(150), random.chance(700));
         let failover_timeout = random.chance(200).then(|| random.duration(Duration::from_secs(1), Duration::from_secs(60)));
-        Self { errands, holds, declines, kills, whims, greedy, keyed, failover_timeout }
+        let count = if random.chance(200) { 2.min(roles.len()) } else { 1 };
+        let first = random.below(roles.len() as u64) as usize;
+        let roles = (0..count).map(|n| roles[(first + n) % roles.len()].clone()).collect();
+        let preferences = preferences(random);
+        Self { errands, holds, declines, kills, whims, greedy, keyed, roles, preferences, failover_timeout }
     }
 }
 
-fn shape(random: &mut Random) -> Shape {
+fn preferences(random: &mut Random) -> OfferPreferences {
+    OfferPreferences {
+        lease: random.chance(300).then(|| random.duration(LEASE_MIN, Duration::from_secs(60))),
+        least: if random.chance(100) { vec![Resources::none().with_cpu_milli(100)] } else { Vec::new() },
+        ..OfferPreferences::default()
+    }
+}
+
+fn shape(agents: &[AgentSpec], random: &mut Random) -> Shape {
     let resources = Resources::none().with_cpu_milli(random.range(1, 20) * 100).with_memory_bytes(random.range(1, 32) * 64 * MIB);
-    Shape { resources, any_ports: if random.chance(200) { random.range(1, 2) as u32 } else { 0 }, copies: Some(1) }
+    let any_ports = if random.chance(200) { random.range(1, 2) as u32 } else { 0 };
+    let shape = Shape::of(resources).any_ports(any_ports).copies(1);
+    match random.pick(agents).filter(|_| random.chance(150)) {
+        Some(agent) => shape.on(like(agent, random)),
+        None => shape,
+    }
+}
+
+/// A constraint that this agent meets, and perhaps others.
+fn like(agent: &AgentSpec, random: &mut Random) -> Constraint {
+    let racks = agent.attributes.get("rack").map(str::to_owned);
+    let test = match random.below(3) {
+        0 => Test::OneOf(racks.into_iter().collect()),
+        1 => Test::NoneOf(["none".to_owned()].into()),
+        _ => Test::Exists,
+    };
+    Constraint { subject: Subject::Attribute("rack".to_owned()), test }
 }
 
 /// The scheduler.
@@ -78,6 +119,7 @@ enum Whim {
     UseHeld(OfferId),
     Revive,
     Reconcile,
+    Explain,
 }
 
 impl Errands {
@@ -133,7 +175,7 @@ impl Errands {
     }
 
     fn use_offer(&mut self, offer: &mut Offer, cx: &mut Context) {
-        while let Some(at) = self.waiting.iter().position(|errand| errand.shape.fits(offer.resources())) {
+        while let Some(at) = self.waiting.iter().position(|errand| offer.suits(&errand.shape)) {
             let errand = self.waiting.swap_remove(at);
             let id = cx.new_task_id();
             launch(&errand, id.clone(), offer);
@@ -152,7 +194,7 @@ impl Errands {
     fn use_held(&mut self, id: OfferId, cx: &mut Context) {
         let task = cx.new_task_id();
         let Some(offer) = cx.held(id) else { return };
-        match self.waiting.iter().position(|errand| errand.shape.fits(offer.resources())) {
+        match self.waiting.iter().position(|errand| offer.suits(&errand.shape)) {
             Some(at) => {
                 let errand = self.waiting.swap_remove(at);
                 launch(&errand, task.clone(), offer);
@@ -205,10 +247,14 @@ impl Scheduler for Errands {
     }
 
     fn update(&mut self, update: &TaskUpdate, cx: &mut Context) {
-        let lost = matches!(update.state, TaskState::Unreachable | TaskState::Gone);
+        let lost = matches!(update.state, TaskState::Unreachable | TaskState::GoneByOperator);
         if !update.state.is_terminal() && !lost {
             if self.feels_like(self.plan.whims, cx) {
-                let whim = if cx.random_u64().is_multiple_of(2) { Whim::Revive } else { Whim::Reconcile };
+                let whim = match cx.random_u64() % 3 {
+                    0 => Whim::Revive,
+                    1 => Whim::Reconcile,
+                    _ => Whim::Explain,
+                };
                 self.later(whim, cx);
             }
             return;
@@ -220,14 +266,22 @@ impl Scheduler for Errands {
         }
     }
 
-    fn demand(&self, _: &Role) -> Demand {
-        if self.waiting.is_empty() {
-            return Demand::nothing();
-        }
-        if self.plan.greedy {
+    fn demand(&self, role: &Role) -> Demand {
+        let roles = &self.plan.roles;
+        let mut waiting = self.waiting.iter().filter(|errand| roles[errand.n % roles.len()] == *role).peekable();
+        if waiting.peek().is_some() && self.plan.greedy {
             return Demand::anything();
         }
-        Demand { shapes: self.waiting.iter().take(meros_types::SHAPES_MAX).map(|errand| errand.shape.clone()).collect() }
+        let mut shapes: Vec<Shape> = Vec::new();
+        for errand in waiting {
+            let same = |shape: &Shape| Shape { copies: errand.shape.copies, ..shape.clone() } == errand.shape;
+            match shapes.iter().position(same) {
+                Some(at) => shapes[at].copies = shapes[at].copies.map(|copies| copies + 1),
+                None if shapes.len() < SHAPES_MAX => shapes.push(errand.shape.clone()),
+                None => {}
+            }
+        }
+        Demand { shapes }
     }
 
     fn timer(&mut self, timer: TimerId, cx: &mut Context) {
@@ -237,6 +291,7 @@ impl Scheduler for Errands {
             }
             Some(Whim::Revive) => cx.revive(),
             Some(Whim::Reconcile) => cx.reconcile(),
+            Some(Whim::Explain) => self.plan.roles.iter().for_each(|role| cx.explain(role, None)),
             Some(Whim::UseHeld(id)) => self.use_held(id, cx),
             None => {}
         }

@@ -2,16 +2,17 @@
 //! must come to its end. Owned: what is drawn and the order of the phases. Absent: what must hold, which is the invariants'.
 
 mod errands;
+mod operator;
 mod scenario;
 
 use std::fmt;
 use std::time::Duration;
 
 use meros_session::Identity;
-use meros_types::Time;
+use meros_types::{Role, Time};
 
 use crate::options::Planted;
-use crate::{AgentHandle, AgentSpec, Cluster, Counts, Failure, FailureKind, Handle, Options, Outcome, Random, divergence};
+use crate::{AgentHandle, Cluster, Counts, Failure, FailureKind, Handle, Options, Outcome, Random, divergence};
 use errands::{Errands, Plan};
 use scenario::{FaultKind, Scenario};
 
@@ -115,8 +116,13 @@ fn reproduce(seed: u64) -> String {
 /// Adds a framework, which comes back when it dies if it has a key.
 fn add(cluster: &mut Cluster, n: usize, plan: Plan) -> Handle<Errands> {
     let name = format!("errands-{n}");
-    let identity =
-        Identity { key: plan.keyed.then(|| name.clone()), failover_timeout: plan.failover_timeout, ..Identity::new(name) };
+    let identity = Identity {
+        key: plan.keyed.then(|| name.clone()),
+        roles: plan.roles.clone(),
+        failover_timeout: plan.failover_timeout,
+        preferences: plan.preferences.clone(),
+        ..Identity::new(name)
+    };
     match plan.keyed {
         true => cluster.framework_from(identity, move || Errands::new(plan.clone())),
         false => cluster.framework_as(identity, Errands::new(plan)),
@@ -128,6 +134,8 @@ struct Run {
     cluster: Cluster,
     agents: Vec<AgentHandle>,
     frameworks: Vec<Handle<Errands>>,
+    /// The roles that an operator may change.
+    roles: Vec<Role>,
     random: Random,
     faults: u64,
 }
@@ -148,10 +156,11 @@ impl Run {
         let mut cluster = Cluster::new(options);
         let mix = scenario.mix.clone();
         cluster.tasks(move |_, random| mix.outcome(random));
-        let agents = scenario.agents.iter().map(|resources| cluster.agent(AgentSpec::new(resources.clone()))).collect();
+        let agents = scenario.agents.iter().map(|spec| cluster.agent(spec.clone())).collect();
         let errands = scenario.frameworks.iter().enumerate();
         let frameworks = errands.map(|(n, plan)| add(&mut cluster, n, plan.clone())).collect();
-        Self { cluster, agents, frameworks, random: Random::for_purpose(swarm.seed, "faults of the swarm"), faults: 0 }
+        let (roles, random) = (scenario.roles.clone(), Random::for_purpose(swarm.seed, "faults of the swarm"));
+        Self { cluster, agents, frameworks, roles, random, faults: 0 }
     }
 
     /// Things break.
@@ -190,6 +199,7 @@ impl Run {
             FaultKind::FrameworkCrashes if self.cluster.is_keyed(framework) => self.cluster.crash_framework(framework),
             FaultKind::FrameworkCrashes => {}
             FaultKind::ShimDies => self.cluster.kill_shim(agent),
+            FaultKind::Operator(decision) => self.operate(decision, agent),
         }
     }
 
@@ -198,11 +208,7 @@ impl Run {
         self.cluster.stop_crashing();
         self.cluster.try_run_for(RESTARTED_WITHIN)?;
         self.cluster.tasks(|_, random| Outcome::exits(0, random.duration(Duration::ZERO, CALM_RUN_MAX)));
-        for agent in self.agents.clone() {
-            if !self.cluster.is_up(agent) {
-                self.cluster.restart_agent(agent);
-            }
-        }
+        self.restore()?;
         for framework in &self.frameworks {
             self.cluster.call(*framework, Errands::calm_down);
         }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::time::Duration;
 
 use meros_master_core::MasterConfig;
-use meros_types::{Exit, Ports, Resources, Term};
+use meros_types::{Attributes, Exit, Ports, Resources, Role, Term};
 
 use super::errands::Plan;
-use crate::{Checks, Ending, OnTerminate, Outcome, Random};
+use super::operator::Decision;
+use crate::{AgentSpec, Checks, Ending, OnTerminate, Outcome, Random};
 
 const MIB: u64 = 1 << 20;
 
@@ -33,9 +34,10 @@ pub(super) enum FaultKind {
     AgentCrashes,
     FrameworkCrashes,
     ShimDies,
+    Operator(Decision),
 }
 
-const FAULTS: [FaultKind; 11] = [
+const FAULTS: [FaultKind; 15] = [
     FaultKind::AgentDies,
     FaultKind::AgentReboots,
     FaultKind::AgentStreamBreaks,
@@ -47,12 +49,21 @@ const FAULTS: [FaultKind; 11] = [
     FaultKind::AgentCrashes,
     FaultKind::FrameworkCrashes,
     FaultKind::ShimDies,
+    FaultKind::Operator(Decision::Share),
+    FaultKind::Operator(Decision::Duty),
+    FaultKind::Operator(Decision::Gone),
+    FaultKind::Operator(Decision::Maintain),
 ];
+
+/// Where agents stand, by the word of their operator.
+const RACKS: [&str; 3] = ["a", "b", "c"];
 
 /// A whole scenario.
 #[derive(Clone, Debug)]
 pub(super) struct Scenario {
-    pub(super) agents: Vec<Resources>,
+    pub(super) agents: Vec<AgentSpec>,
+    /// The roles that there are, and those around them.
+    pub(super) roles: Vec<Role>,
     pub(super) frameworks: Vec<Plan>,
     pub(super) mix: Mix,
     pub(super) latency_max: Duration,
@@ -73,12 +84,14 @@ pub(super) struct Scenario {
 impl Scenario {
     pub(super) fn draw(random: &mut Random) -> Self {
         let most = if random.chance(100) { 40 } else { 6 };
-        let agents = (0..random.range(1, most)).map(|_| agent(random)).collect();
-        let frameworks = (0..random.range(1, 4)).map(|_| Plan::draw(random)).collect();
+        let agents: Vec<AgentSpec> = (0..random.range(1, most)).map(|_| agent(random)).collect();
+        let roles = roles(random);
+        let frameworks = (0..random.range(1, 4)).map(|_| Plan::draw(&agents, &roles, random)).collect();
         let fault_every = Duration::from_millis(*random.pick(&[5, 50, 500, 2_000, 10_000]).unwrap_or(&500));
         let latency_max_ms = *random.pick(&[1, 2, 20, 300]).unwrap_or(&1);
         Self {
             agents,
+            roles,
             frameworks,
             mix: Mix::draw(random),
             latency_max: Duration::from_millis(latency_max_ms),
@@ -95,10 +108,19 @@ impl Scenario {
 }
 
 /// At least large enough for every errand.
-fn agent(random: &mut Random) -> Resources {
+fn agent(random: &mut Random) -> AgentSpec {
     let resources =
         Resources::none().with_cpu_milli(random.range(2_000, 8_000)).with_memory_bytes(random.range(2_048, 8_192) * MIB);
-    resources.with_ports(Ports::from_ranges([(31_000, 31_000 + random.range(3, 12) as u16)]))
+    let resources = resources.with_ports(Ports::from_ranges([(31_000, 31_000 + random.range(3, 12) as u16)]));
+    let rack = *random.pick(&RACKS).unwrap_or(&RACKS[0]);
+    let attributes = Attributes::new([("rack".to_owned(), rack.to_owned())]).expect("these are attributes");
+    AgentSpec { attributes, ..AgentSpec::new(resources) }
+}
+
+/// The roles of a scenario, with those around them: one for all, or a small tree.
+fn roles(random: &mut Random) -> Vec<Role> {
+    let names: &[&str] = if random.chance(400) { &["*"] } else { &["eng/a", "eng/b", "ops", "eng"] };
+    names.iter().map(|name| Role::new(name).expect("this is a role")).collect()
 }
 
 fn master(random: &mut Random) -> MasterConfig {

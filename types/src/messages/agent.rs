@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    AgentId, AgentSecret, Attributes, BootId, ContainerId, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Resources, Role,
-    SessionId, TaskId, TaskSpec, TaskState, TaskUpdate, Term,
+    AgentId, AgentSecret, Attributes, BootId, ContainerId, Domain, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Resources,
+    Role, SessionId, TaskId, TaskSpec, TaskState, TaskUpdate, Term,
 };
 
 /// From an agent to the master.
@@ -46,6 +46,8 @@ pub struct Register {
     pub resources: Resources,
     /// What its operator says of it.
     pub attributes: Attributes,
+    /// Where it stands, if its operator says so.
+    pub domain: Option<Domain>,
     /// Every container that holds resources or has facts that nobody has acknowledged.
     pub containers: Vec<ContainerSnapshot>,
 }

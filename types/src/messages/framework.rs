@@ -5,14 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AgentId, Attributes, Demand, Epoch, FactId, FrameworkId, LaunchId, OfferId, Resources, Role, SessionId, TaskId, TaskSpec,
-    TaskUpdate,
+    AgentId, Attributes, Demand, Domain, Epoch, Explanation, FactId, FrameworkId, LaunchId, OfferId, Resources, Role, SessionId,
+    Shape, TaskId, TaskSpec, TaskUpdate, Unavailability,
 };
 
 /// How long a decline or the unused part of an accept keeps an agent from being offered again, unless said otherwise.
 pub const FILTER_DEFAULT: Duration = Duration::from_secs(5);
 /// The longest filter: a day. What is asked beyond is shortened to it.
 pub const FILTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// The shortest lease that a framework may ask for.
+pub const LEASE_MIN: Duration = Duration::from_secs(1);
+/// The longest lease that a framework may ask for.
+pub const LEASE_MAX: Duration = Duration::from_secs(60 * 60);
+/// How many least offers a framework may name.
+pub const LEAST_MAX: usize = 16;
 /// How many calls one message may carry.
 pub const CALLS_MAX: usize = 1_024;
 /// How long a keyed framework's tasks outlive its scheduler when it doesn't say.
@@ -45,6 +51,8 @@ pub enum Call {
     /// How are these tasks (all that the master knows as live, when none is named)? Answered with one update each, but for
     /// unknown ones whose agent the master waits for: [`TaskQuery`] says what is known when. Whoever got no answer asks again.
     Reconcile(Vec<TaskQuery>),
+    /// Why there is no more on offer in a role. Answered with one [`FrameworkEvent::Explained`].
+    Explain(ExplainCall),
     /// Ends the framework and every task of it.
     Teardown,
     /// Nothing; the stream is alive.
@@ -68,6 +76,22 @@ pub struct Subscribe {
     pub mode: SubscribeMode,
     /// How long its tasks outlive its stream.
     pub failover_timeout: Duration,
+    /// What its offers are to be like.
+    pub preferences: OfferPreferences,
+}
+
+/// What a framework's offers are to be like, whatever its demand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferPreferences {
+    /// How long an offer stands; the master's own default when none is given. At least [`LEASE_MIN`], at most [`LEASE_MAX`].
+    pub lease: Option<Duration>,
+    /// Where any offer will do: it must contain one of these at least. The master's own when there is none; at most
+    /// [`LEAST_MAX`].
+    pub least: Vec<Resources>,
+    /// Whether agents with GPUs suit shapes that don't ask for any.
+    pub gpu_agents: bool,
+    /// Whether agents in other regions than the master's suit shapes without a constraint on the region.
+    pub remote_regions: bool,
 }
 
 /// How a subscription relates to the ones before.
@@ -88,6 +112,15 @@ pub struct DemandCall {
     pub version: u64,
     /// What is wanted now.
     pub demand: Demand,
+}
+
+/// Asks why there is no more on offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainCall {
+    /// The role; one that the framework subscribed with.
+    pub role: Role,
+    /// A shape to look at instead of those that its demand has open.
+    pub shape: Option<Shape>,
 }
 
 /// Uses offers: groups of leases of one agent each, with what to do on them.
@@ -147,7 +180,7 @@ pub struct KillCall {
 /// | has registered in this master's term | UNKNOWN, **with** the agent: it is here and doesn't have the task |
 /// | was admitted by an earlier master and is waited for | none: ask again |
 /// | is unreachable | UNREACHABLE, with the agent |
-/// | was declared gone | GONE, with the agent |
+/// | was declared gone | GONE_BY_OPERATOR, with the agent |
 /// | is not known, or not named | UNKNOWN, **without** an agent: nothing follows; ask again |
 ///
 /// UNKNOWN with the agent is certain for ever: an agent shows all that it has when it registers, keeps what it has until the
@@ -214,6 +247,8 @@ pub enum FrameworkEvent {
     Rescinded(Vec<OfferId>),
     /// A task's state.
     Update(Box<TaskUpdate>),
+    /// The answer to [`Call::Explain`].
+    Explained(Box<Explanation>),
     /// One call was refused; the session goes on.
     CallRefused(RefusedCall),
     /// The session is over and reconnecting can't help.
@@ -262,6 +297,15 @@ pub struct OfferedAgent {
     pub hostname: String,
     /// What its operator says of it.
     pub attributes: Attributes,
+    /// Where it stands; none when its operator doesn't say.
+    pub domain: Option<Domain>,
+}
+
+impl OfferedAgent {
+    /// An agent of which nothing is said.
+    pub fn new(id: AgentId, hostname: impl Into<String>) -> Self {
+        Self { id, hostname: hostname.into(), attributes: Attributes::default(), domain: None }
+    }
 }
 
 /// Resources of one agent that one framework may use for one role, until the lease ends.
@@ -277,4 +321,6 @@ pub struct Offer {
     pub resources: Resources,
     /// How long it stands, counted from when the master hands it to the stream. Expiry counts as a decline.
     pub lease: Duration,
+    /// When the agent is expected to be away, if its operator said so.
+    pub unavailability: Option<Unavailability>,
 }

@@ -8,8 +8,10 @@ mod json;
 mod ports;
 mod text;
 
+use serde::{Deserialize, Serialize};
+
 pub use ports::{PortRange, Ports};
-pub use text::{AMOUNT_MAX, ResourcesError, parse_bytes, parse_milli, show_bytes, show_milli};
+pub use text::{AMOUNT_MAX, ResourcesError, parse_bytes, parse_milli, show_bytes, show_common, show_milli};
 
 /// How many scalars have a place of their own.
 pub const COMMON_SCALARS: usize = 4;
@@ -50,7 +52,7 @@ pub enum AddError {
 }
 
 /// The first resource of which there is not enough.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{name}: {wanted} wanted, {available} available")]
 pub struct Shortfall {
     /// The resource.
@@ -214,6 +216,12 @@ impl Resources {
         }
         rest.ports = rest.ports.minus(&other.ports);
         rest
+    }
+
+    /// What is in both: the smaller amount of each scalar, and the ports that both have.
+    #[must_use]
+    pub fn common_part(&self, other: &Self) -> Self {
+        self.saturating_sub(&self.saturating_sub(other))
     }
 
     /// Whether there is at least as much of everything as in `other`.

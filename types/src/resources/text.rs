@@ -83,7 +83,8 @@ fn is_bytes(common: usize) -> bool {
     common == MEMORY || common == DISK
 }
 
-pub(super) fn show_common(at: usize, value: u64) -> String {
+/// The amount of a common scalar, by its place, with its unit.
+pub fn show_common(at: usize, value: u64) -> String {
     if is_bytes(at) { show_bytes(value) } else { show_milli(value) }
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn huge_resources() -> impl Strategy<Value = Resources> {
 pub(crate) fn shape() -> impl Strategy<Value = Shape> {
     let copies = option::of(prop_oneof![0..4_u64, any::<u64>()]);
     let any_ports = prop_oneof![4 => 0..3_u32, 1 => any::<u32>()];
-    (resources(), any_ports, copies).prop_map(|(resources, any_ports, copies)| Shape { resources, any_ports, copies })
+    (resources(), any_ports, copies).prop_map(|(resources, any_ports, copies)| Shape { any_ports, copies, ..Shape::of(resources) })
 }
 
 pub(crate) fn role() -> impl Strategy<Value = Role> {

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use meros_types::{
-    AgentId, AgentSecret, Attributes, BootId, ContainerId, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Limits, Resources,
-    Role, TaskId, TaskUpdate, Term,
+    AgentId, AgentSecret, Attributes, BootId, ContainerId, Domain, Epoch, FactId, FrameworkId, Incarnation, LaunchId, Limits,
+    Resources, Role, TaskId, TaskUpdate, Term,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub enum Record {
         resources: Resources,
         /// What its operator said of it.
         attributes: Attributes,
+        /// Where it stood.
+        #[serde(default)]
+        domain: Option<Domain>,
         /// Where its containers are; empty when that is not known.
         #[serde(default)]
         isolation: String,

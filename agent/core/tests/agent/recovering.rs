@@ -210,6 +210,26 @@ fn another_attribute_is_refused_with_the_way_out() {
     assert!(error.to_string().starts_with("the agent's attribute rack was \"a\" and is now not set, and"), "{error}");
 }
 
+#[test]
+fn another_domain_is_refused_with_the_way_out_and_one_that_was_not_said_is_taken() {
+    let moved = |before: Option<&str>, now: Option<&str>| {
+        let domain = |text: Option<&str>| text.map(|text| text.parse().unwrap());
+        let mut world = World::configured(|config| config.domain = domain(before)).registered();
+        world.run(world.launches(1, "t", "cpus:1"));
+        let mut config = world.config.clone();
+        config.domain = domain(now);
+        Agent::recovered(config, boot(0), world.log.file).map(drop)
+    };
+    moved(None, Some("eu/eu-1")).unwrap();
+    moved(Some("eu/eu-1"), Some("eu/eu-1")).unwrap();
+    let error = moved(Some("eu/eu-1"), Some("eu/eu-2")).unwrap_err();
+    let expected = "the agent's domain was eu/eu-1 and is now eu/eu-2, and 1 container and 0 unacknowledged facts remain from before: \
+                    start it with the domain of before until they are done, or give it another work directory";
+    assert_eq!(error.to_string(), expected);
+    let error = moved(Some("eu/eu-1"), None).unwrap_err();
+    assert!(error.to_string().starts_with("the agent's domain was eu/eu-1 and is now not set, and"), "{error}");
+}
+
 /// Its containers would neither be found nor ended there, nor be counted.
 #[test]
 fn another_isolation_is_refused_with_the_way_out() {

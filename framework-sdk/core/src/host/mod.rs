@@ -13,9 +13,9 @@ mod receive;
 use std::time::Duration;
 
 use meros_types::{
-    Call, Demand, DemandCall, FAILOVER_TIMEOUT_DEFAULT, FromFramework, Now, Role, SHAPES_MAX, Subscribe, SubscribeMode,
+    Call, Demand, DemandCall, FAILOVER_TIMEOUT_DEFAULT, FromFramework, Now, OfferId, OfferPreferences, Role, SHAPES_MAX, Subscribe,
+    SubscribeMode, TaskId, TaskQuery, TaskUpdate, Time,
 };
-use meros_types::{OfferId, TaskId, TaskQuery, TaskUpdate, Time};
 
 use crate::doubts::Doubts;
 use crate::limits::EPHEMERAL_TIMEOUT;
@@ -36,12 +36,15 @@ pub struct Identity {
     pub roles: Vec<Role>,
     /// How long its tasks outlive its process. By default a week with a key, and a minute without.
     pub failover_timeout: Option<Duration>,
+    /// What its offers are to be like. By default as the master has it for everybody.
+    pub preferences: OfferPreferences,
 }
 
 impl Identity {
     /// A framework of this name, without a key, in the role `*`.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), key: None, roles: vec![Role::default()], failover_timeout: None }
+        let (roles, preferences) = (vec![Role::default()], OfferPreferences::default());
+        Self { name: name.into(), key: None, roles, failover_timeout: None, preferences }
     }
 }
 
@@ -243,6 +246,7 @@ impl<S: Scheduler> Host<S> {
             roles: self.identity.roles.clone(),
             mode,
             failover_timeout: self.identity.failover_timeout.unwrap_or(failover_timeout),
+            preferences: self.identity.preferences.clone(),
         };
         effects.push(Effect::Send(FromFramework { session: None, calls: vec![Call::Subscribe(subscribe)] }));
     }
@@ -307,6 +311,7 @@ impl<S: Scheduler> Host<S> {
         if std::mem::take(&mut self.cx.wishes.reconcile) {
             self.doubts.ask_now(self.cx.tasks.iter().map(|(id, _)| id.clone()), now);
         }
+        self.outbox.explain = std::mem::take(&mut self.cx.wishes.explain);
         self.outbox.kills = self.cx.tasks.take_due_kills(now);
         let query = |task: TaskId| TaskQuery { agent: self.cx.tasks.get(&task).and_then(Task::agent), task };
         self.outbox.reconcile = self.doubts.take_due(now).into_iter().map(query).collect();

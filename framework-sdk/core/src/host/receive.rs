@@ -30,6 +30,7 @@ impl<S: Scheduler> Host<S> {
                 }
             }
             FrameworkEvent::Update(update) => self.on_update(*update),
+            FrameworkEvent::Explained(explanation) => self.call(|scheduler, cx| scheduler.explained(&explanation, cx)),
             FrameworkEvent::CallRefused(refused) => self.on_refused(&refused),
             FrameworkEvent::Ended(end) => self.on_ended(end, effects),
             FrameworkEvent::Subscribed(_) | FrameworkEvent::Heartbeat => {}

@@ -61,6 +61,10 @@ impl Scheduler for Script {
         self.heard.push(format!("rescinded {offers:?}"));
     }
 
+    fn explained(&mut self, explanation: &Explanation, _: &mut Context) {
+        self.heard.push(format!("explained {} {:?}", explanation.role, explanation.standing));
+    }
+
     fn timer(&mut self, timer: TimerId, cx: &mut Context) {
         self.heard.push(format!("timer {} at {}", timer.0, cx.now()));
     }
@@ -259,9 +263,10 @@ pub(crate) fn agent() -> AgentId {
 
 /// An offer of 4 cores and 1 GiB.
 pub(crate) fn offer(id: u64) -> meros_types::Offer {
-    let agent = OfferedAgent { id: agent(), hostname: "host".into(), attributes: Attributes::default() };
+    let agent = OfferedAgent::new(agent(), "host");
     let resources = Resources::parse("cpus:4;mem:1GiB").unwrap();
-    meros_types::Offer { id: OfferId(id), role: Role::default(), agent: Arc::new(agent), resources, lease: Duration::from_secs(30) }
+    let (id, role, agent, lease) = (OfferId(id), Role::default(), Arc::new(agent), Duration::from_secs(30));
+    meros_types::Offer { id, role, agent, resources, lease, unavailability: None }
 }
 
 /// A task of 1 core and 256 MiB.

@@ -90,7 +90,7 @@ fn the_masters_last_word_says_what_to_do() {
     for (kind, advice) in [
         (SessionEndKind::Fenced, "another scheduler of this framework runs"),
         (SessionEndKind::Removed, "start the scheduler again"),
-        (SessionEndKind::Invalid, "correct the framework's name, key or roles"),
+        (SessionEndKind::Invalid, "correct the framework's name, key, roles or preferences"),
     ] {
         let mut desk = Desk::registered();
         let event = desk.received(ended(kind));

@@ -88,7 +88,7 @@ fn too_many_timers_are_the_schedulers_end() {
 #[test]
 fn a_demand_with_too_many_shapes_is_cut() {
     let mut desk = Desk::registered();
-    let shape = Shape { resources: Resources::none().with_cpu_milli(1), any_ports: 0, copies: None };
+    let shape = Shape::of(Resources::none().with_cpu_milli(1));
     let demand = Demand { shapes: vec![shape; SHAPES_MAX + 1] };
     let calls = desk.call(|script, _| script.wanted = demand);
     assert!(matches!(&calls[..], [Call::Demand(call)] if call.demand.shapes.len() == SHAPES_MAX));

@@ -7,6 +7,7 @@ mod counting;
 mod deferring;
 mod desk;
 mod ending;
+mod explaining;
 mod facts;
 mod held;
 mod kills;

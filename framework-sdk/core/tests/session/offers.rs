@@ -112,6 +112,32 @@ fn a_task_that_can_not_run_is_refused_on_the_spot() {
 }
 
 #[test]
+fn an_offer_says_where_its_agent_stands_and_which_shapes_it_suits() {
+    let mut desk = Desk::registered();
+    let away = Unavailability { start: WallTime(7), duration: Duration::from_secs(1) };
+    let there = OfferedAgent {
+        attributes: "rack:a".parse().unwrap(),
+        domain: Some("eu/eu-1".parse().unwrap()),
+        ..OfferedAgent::new(agent(), "host")
+    };
+    let placed = meros_types::Offer { agent: std::sync::Arc::new(there), unavailability: Some(away), ..offer(1) };
+    let (told, heard) = std::sync::mpsc::sync_channel(1);
+    desk.call(move |script, _| {
+        script.on_offers = Some(Box::new(move |offers, _| {
+            let shape = |constraint: &str| Shape::of(task("a").resources).on(constraint.parse().unwrap());
+            let suits = ["rack=a", "@zone=eu-1", "!gpu", "rack=b", "@region=us"].map(|text| offers[0].suits(&shape(text)));
+            let fitting = [offers[0].fitting(&shape("rack=a").copies(9)), offers[0].fitting(&shape("rack=b"))];
+            let large = Shape::of(Resources::none().with_cpu_milli(4_001)).on("rack=a".parse().unwrap());
+            assert!(!offers[0].suits(&large) && offers[0].suits(&Shape::of(Resources::none())));
+            told.send((offers[0].domain().cloned(), offers[0].unavailability(), suits, fitting)).unwrap();
+        }));
+    });
+    desk.receive(FrameworkEvent::Offers(vec![placed]));
+    let eu = Some("eu/eu-1".parse().unwrap());
+    assert_eq!(heard.recv().unwrap(), (eu, Some(away), [true, true, true, false, false], [4, 0]));
+}
+
+#[test]
 fn the_demand_leaves_with_the_launch_that_changes_it() {
     let mut desk = Desk::registered();
     let one = Demand::of(task("a").resources, 1);

@@ -20,6 +20,24 @@ fn a_scheduler_introduces_itself_and_asks_for_what_it_wants() {
 }
 
 #[test]
+fn a_scheduler_says_what_its_offers_are_to_be_like() {
+    let mut identity = Identity::new("test");
+    assert_eq!(identity.preferences, OfferPreferences::default());
+    identity.preferences = OfferPreferences {
+        lease: Some(Duration::from_secs(5)),
+        least: vec![Resources::none().with_cpu_milli(100)],
+        gpu_agents: true,
+        remote_regions: true,
+    };
+    let mut desk = Desk::new(identity.clone());
+    for _ in 0..2 {
+        let Call::Subscribe(subscribe) = desk.connect() else { panic!() };
+        assert_eq!(subscribe.preferences, identity.preferences);
+        desk.lose();
+    }
+}
+
+#[test]
 fn a_key_lasts_a_week_and_takes_over() {
     let mut identity = Identity::new("test");
     identity.key = Some("orders".into());

@@ -1,238 +1,168 @@
-//! Who is offered what: weighted dominant-resource fairness over clients (one framework in one role), driven by demand.
+//! Who is offered what: weighted dominant-resource fairness over a tree of roles, driven by demand.
 //!
-//! Work follows change. When nothing is dirty, no open want can use any free resource; so a pass looks only at agents whose
-//! free resources changed (with every client) and at clients whose wants changed (with every agent that has something free).
-//! It owns demands, filters, shares and turns. It does not own resources: the ledger does, and hands them in.
+//! ```text
+//!            root                 a client is one framework in one role
+//!           /    \
+//!         eng     *               each branch orders those of its children that are hungry and may have more:
+//!        /   \     \              unmet guarantees first, then the least dominant share divided by the weight
+//!    (leaf) backend (leaf)
+//!     /  \     |      \           a pass goes down from the root to the first client that an agent suits
+//!    f    g  (leaf)    h
+//! ```
+//!
+//! Work follows change. When nothing is dirty, no open want can use anything that is free; so a pass looks only at agents of which
+//! more is free (with every client), and at clients whose wants changed and roles that may have more again (with every agent that
+//! has enough for one of them).
+//!
+//! Owned here: roles and what they may have, demands, filters, turns, shares, and what is free of each agent that may be offered.
+//! Deliberately absent: offers, tasks and why something is free (the master's ledger), names of frameworks, and clocks. It can be
+//! driven on its own, as its tests and the benches do: add agents and clients, [`Allocator::pass`], and tell it what became of the
+//! grants.
 
+mod account;
+mod agents;
+mod ceiling;
 mod check;
 mod client;
+mod clients;
+mod explain;
+mod filters;
+mod floor;
+mod index;
+mod order;
 mod pass;
+mod roles;
+mod search;
 mod set;
+mod suit;
 mod sum;
+mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use meros_types::{Demand, FILTER_DEFAULT, FILTER_MAX, Resources, Role, Time};
+use meros_types::Resources;
 
-use crate::table::{AgentIx, ClientIx, FrameworkIx, Table};
-pub(crate) use check::Recount;
-pub(crate) use client::Purpose;
-use client::{Client, Filter};
-pub(crate) use pass::Grant;
-use set::ClientSet;
-use sum::{Share, Sum};
+use agents::Agents;
+pub use check::Recount;
+use client::{Client, Least};
+pub use client::{Purpose, Traits};
+pub use explain::Question;
+use filters::Ends;
+use order::{Key, Whole};
+pub use pass::Grant;
+use set::Set;
+use sum::Sum;
+use tree::{BranchIx, Tree};
 
-/// Where the allocator finds what is free, and notes what no longer is: one pass may look at an agent twice.
-pub(crate) trait Pool {
-    /// What nobody has of an agent that may be offered.
-    fn free(&self, agent: AgentIx) -> &Resources;
-    /// This much of what is free is on offer from now on.
-    fn offer(&mut self, agent: AgentIx, resources: &Resources);
+use crate::table::{ClientIx, Table};
+
+/// An agent with less CPU than this (in thousandths of a core) and less memory (in bytes) is by default not offered to a client
+/// that takes anything, as in Mesos.
+const CPU_MILLI_MIN: u64 = 10;
+const MEMORY_BYTES_MIN: u64 = 32 << 20;
+
+/// How an allocator shares.
+#[derive(Clone, Debug)]
+pub struct AllocatorConfig {
+    /// The scalars that count towards no share, by name, such as `gpus`. Default: none.
+    pub excluded: BTreeSet<String>,
+    /// Whoever takes anything is offered what contains one of these at least, unless it has sets of its own. Default:
+    /// `cpus:0.01` or `mem:32MiB`. With none, whatever there is.
+    pub least: Vec<Resources>,
+    /// The master's region: agents in others are remote. Default: none, and no agent is remote.
+    pub region: Option<String>,
 }
 
-/// Clients by share, the one that has least first.
-type Order = BTreeSet<(Share, ClientIx)>;
+impl Default for AllocatorConfig {
+    fn default() -> Self {
+        let least = vec![Resources::none().with_cpu_milli(CPU_MILLI_MIN), Resources::none().with_memory_bytes(MEMORY_BYTES_MIN)];
+        Self { excluded: BTreeSet::new(), least, region: None }
+    }
+}
 
-#[derive(Debug, Default)]
-pub(crate) struct Allocator {
-    clients: ClientTable,
+/// What is to be shared, between whom, and who has what.
+#[derive(Debug)]
+pub struct Allocator {
+    config: AllocatorConfig,
+    least: Arc<Least>,
+    clients: Table<ClientIx, Client>,
     /// The clients that want more.
-    order: Order,
-    /// The agents that may be offered, each with those who declined in its current round.
-    agents: BTreeMap<AgentIx, ClientSet>,
+    hungry: Set<ClientIx>,
+    tree: Tree,
+    agents: Agents,
+    ends: Ends,
     total: Sum,
+    whole: Whole,
     /// The total changed, so that every share did.
     shares_stale: bool,
-    dirty_agents: BTreeSet<AgentIx>,
-    dirty_clients: BTreeSet<ClientIx>,
-    /// The end of each filter of each client.
-    filters: BTreeSet<(Time, ClientIx, AgentIx)>,
+    /// Clients whose wants changed.
+    dirty_clients: Set<ClientIx>,
+    /// Roles (or their leaves) that may have more than before.
+    dirty_branches: Set<BranchIx>,
+    is_recovering: bool,
+    /// Whether guarantees may keep something from somebody.
+    is_held_by_guarantees: bool,
+    /// What was free and not kept back after the last pass, if there are guarantees.
+    slack_left: Sum,
+    /// What was kept back before it, likewise.
+    kept_before: Sum,
 }
 
-/// Every client, by its index.
-type ClientTable = Table<ClientIx, Client>;
+impl Default for Allocator {
+    fn default() -> Self {
+        Self::new(AllocatorConfig::default())
+    }
+}
 
 impl Allocator {
-    /// A client with no demand yet.
-    pub(crate) fn add_client(&mut self, framework: FrameworkIx, role: Role, weight: u32) -> ClientIx {
-        self.clients.insert(Client::new(framework, role, weight.max(1)))
-    }
-
-    /// Forgets a client that has nothing any more.
-    pub(crate) fn remove_client(&mut self, client: ClientIx) {
-        self.clear_filters(client);
-        self.order.remove(&(self.clients[client].share, client));
-        self.dirty_clients.remove(&client);
-        self.agents.values_mut().for_each(|passed| passed.remove(client));
-        self.clients.remove(client);
-    }
-
-    /// Whether a client's framework has a stream. One without is offered nothing, and its filters fall.
-    pub(crate) fn set_active(&mut self, client: ClientIx, active: bool) {
-        self.clear_filters(client);
-        self.change(client, |row| {
-            row.active = active;
-            row.answered();
-        });
-        self.dirty_clients.insert(client);
-    }
-
-    /// Replaces a client's demand; its filters fall. Every offer it holds must then be counted with [`Allocator::attribute`].
-    pub(crate) fn set_demand(&mut self, client: ClientIx, demand: Demand) {
-        self.clear_filters(client);
-        self.change(client, |row| row.set_demand(demand));
-        self.dirty_clients.insert(client);
-    }
-
-    fn clear_filters(&mut self, client: ClientIx) {
-        for (agent, filter) in std::mem::take(&mut self.clients[client].filters) {
-            self.filters.remove(&(filter.until, client, agent));
+    /// One that knows nobody.
+    pub fn new(config: AllocatorConfig) -> Self {
+        Self {
+            least: Arc::new(Least::new(config.least.clone())),
+            config,
+            clients: Table::default(),
+            hungry: Set::default(),
+            tree: Tree::default(),
+            agents: Agents::default(),
+            ends: Ends::default(),
+            total: Sum::default(),
+            whole: Whole::default(),
+            shares_stale: false,
+            dirty_clients: Set::default(),
+            dirty_branches: Set::default(),
+            is_recovering: false,
+            is_held_by_guarantees: false,
+            slack_left: Sum::default(),
+            kept_before: Sum::default(),
         }
     }
 
-    /// Counts an offer that a client holds against its new demand.
-    pub(crate) fn attribute(&mut self, client: ClientIx, resources: &Resources) -> Purpose {
-        self.change(client, |row| row.attribute(resources))
-    }
-
-    /// An agent may be offered from now on.
-    pub(crate) fn add_agent(&mut self, agent: AgentIx) {
-        self.agents.insert(agent, ClientSet::default());
-        self.dirty_agents.insert(agent);
-    }
-
-    /// An agent may not be offered any more.
-    pub(crate) fn remove_agent(&mut self, agent: AgentIx) {
-        self.agents.remove(&agent);
-        self.dirty_agents.remove(&agent);
-        for client in self.clients.indices() {
-            let row = &mut self.clients[client];
-            row.forget_agent(agent);
-            if let Some(filter) = row.filters.remove(&agent) {
-                self.filters.remove(&(filter.until, client, agent));
-            }
-        }
-    }
-
-    /// The cluster has this much more to share.
-    pub(crate) fn add_total(&mut self, resources: &Resources) {
+    /// The cluster has this much more to share. Agents count that may not be offered now.
+    pub fn add_total(&mut self, resources: &Resources) {
         self.total.add(resources);
-        self.shares_stale = true;
+        self.total_changed();
     }
 
     /// The cluster has this much less to share.
-    pub(crate) fn subtract_total(&mut self, resources: &Resources) {
+    pub fn subtract_total(&mut self, resources: &Resources) {
         self.total.subtract(resources);
+        self.total_changed();
+    }
+
+    fn total_changed(&mut self) {
+        self.whole = Whole::new(&self.total, &self.config.excluded);
         self.shares_stale = true;
     }
 
-    /// Something of an agent became free.
-    pub(crate) fn freed(&mut self, agent: AgentIx) {
-        if self.agents.contains_key(&agent) {
-            self.dirty_agents.insert(agent);
-        }
-    }
-
-    /// A client has this much more: a task. What is granted is charged by the pass itself.
-    pub(crate) fn charge(&mut self, client: ClientIx, resources: &Resources) {
-        let total = &self.total;
-        let row = &mut self.clients[client];
-        let before = row.share;
-        row.allocated.add(resources);
-        row.share = row.allocated.dominant_share(total, row.weight);
-        Self::reorder(&mut self.order, before, client, row);
-    }
-
-    /// A client has this much less.
-    pub(crate) fn discharge(&mut self, client: ClientIx, resources: &Resources) {
-        let total = &self.total;
-        let row = &mut self.clients[client];
-        let before = row.share;
-        row.allocated.subtract(resources);
-        row.share = row.allocated.dominant_share(total, row.weight);
-        Self::reorder(&mut self.order, before, client, row);
-    }
-
-    /// An offer is over, in whichever way. What of it was not used must be discharged too.
-    pub(crate) fn offer_ended(&mut self, client: ClientIx, purpose: Purpose) {
-        if self.change(client, |row| row.offer_ended(purpose)) {
-            self.dirty_clients.insert(client);
-        }
-    }
-
-    /// A client answered an offer, whatever it said.
-    pub(crate) fn answered(&mut self, client: ClientIx) {
-        self.clients[client].answered();
-    }
-
-    /// A client doesn't want what is free of an agent now: it goes last in the agent's round, and until the filter ends the
-    /// same or less is not offered to it again.
-    pub(crate) fn declined(&mut self, now: Time, client: ClientIx, agent: AgentIx, free: &Resources, filter: Duration) {
-        let Some(passed) = self.agents.get_mut(&agent) else { return };
-        passed.insert(client);
-        let filter = filter.min(FILTER_MAX);
-        if !filter.is_zero() {
-            let until = now.after(filter);
-            let earlier = self.clients[client].filters.insert(agent, Filter { refused: free.clone(), until });
-            if let Some(earlier) = earlier {
-                self.filters.remove(&(earlier.until, client, agent));
-            }
-            self.filters.insert((until, client, agent));
-        }
-    }
-
-    /// A lease ran out: counts as a decline, with a filter that doubles each time in a row.
-    pub(crate) fn lease_expired(&mut self, now: Time, client: ClientIx, agent: AgentIx, free: &Resources) {
-        let times = self.clients[client].lease_expired(agent);
-        let filter = FILTER_DEFAULT.saturating_mul(2_u32.saturating_pow(times - 1));
-        self.declined(now, client, agent, free, filter);
-    }
-
-    /// When the next filter ends.
-    pub(crate) fn wakeup(&self) -> Option<Time> {
-        self.filters.first().map(|(until, _, _)| *until)
-    }
-
-    /// Ends the filters whose time has come.
-    pub(crate) fn time_passed(&mut self, now: Time) {
-        while let Some((until, client, agent)) = self.filters.first().copied().filter(|(until, _, _)| *until <= now) {
-            self.filters.remove(&(until, client, agent));
-            self.clients[client].filters.remove(&agent);
-            self.freed(agent);
-        }
-    }
-
-    /// What clients hold together, for display.
-    pub(crate) fn allocated(&self, clients: impl Iterator<Item = ClientIx>) -> Resources {
-        clients.fold(Sum::default(), |sum, client| sum.and(&self.clients[client].allocated)).to_resources()
-    }
-
-    /// Changes a client, keeping its place in the order true.
-    fn change<R>(&mut self, client: ClientIx, change: impl FnOnce(&mut Client) -> R) -> R {
-        let row = &mut self.clients[client];
-        let before = row.share;
-        let result = change(row);
-        Self::reorder(&mut self.order, before, client, row);
-        result
-    }
-
-    fn reorder(order: &mut Order, before: Share, client: ClientIx, row: &Client) {
-        order.remove(&(before, client));
-        if row.wants_more() {
-            order.insert((row.share, client));
-        }
-    }
-
     fn refresh_shares(&mut self) {
-        self.order.clear();
-        for client in self.clients.indices() {
-            let row = &mut self.clients[client];
-            row.share = row.allocated.dominant_share(&self.total, row.weight);
-            if row.wants_more() {
-                self.order.insert((row.share, client));
-            }
-        }
+        self.hungry.clone().iter().for_each(|client| self.place_client(client));
+        self.tree.branches.indices().into_iter().for_each(|branch| self.place_branch(branch));
         self.shares_stale = false;
+    }
+
+    /// Whether limits or guarantees bound what anybody may have.
+    fn has_ceilings(&self) -> bool {
+        self.tree.limits > 0 || !self.tree.branches[self.tree.root].need.is_none()
     }
 }

@@ -5,7 +5,7 @@ use meros_types::{Call, Demand, DemandCall, Resources, Shape};
 use crate::harness::*;
 
 fn shape(each: &str, any_ports: u32, copies: Option<u64>) -> Shape {
-    Shape { resources: resources(each), any_ports, copies }
+    Shape { any_ports, copies, ..Shape::of(resources(each)) }
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Anything in any order, nonsense included, with a disk that is late and a master that is killed: the master never panics, its
 //! books add up after each step and nobody hears of what is not stored (the harness sees to all three), and once the dust has
-//! settled, whoever wants what is there has it on offer.
+//! settled, whoever wants what is there has it on offer and every operator has an answer.
 
-use meros_types::{Call, ClusterState, Demand, OfferState, Resources, TaskState};
+use std::time::Duration;
+
+use meros_types::{
+    Call, ClusterState, Demand, Duty, OfferPreferences, OfferState, Reason, Resources, RoleUpdate, TaskInfo, TaskState,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -68,8 +72,10 @@ fn subscribing() -> impl Strategy<Value = Step> {
     let resumes = proptest::option::weighted(0.3, 0..4_u64);
     let of = proptest::option::weighted(0.6, framework());
     let then = proptest::collection::vec(call(), 0..3);
-    (framework(), of, key, roles, resumes, then, 0..100_u64).prop_map(|(name, of, key, roles, resumes, then, failover)| {
+    let settings = (0..100_u64, proptest::option::weighted(0.3, 0..9_u64));
+    (framework(), of, key, roles, resumes, then, settings).prop_map(|(name, of, key, roles, resumes, then, (failover, lease))| {
         let mut step = subscribes(name).failover(failover).then(then);
+        step.preferences = OfferPreferences { lease: lease.map(Duration::from_secs), ..OfferPreferences::default() };
         step.of = of.map(str::to_owned);
         step.key = key.map(str::to_owned);
         step.resumes = resumes;
@@ -196,11 +202,38 @@ fn returning(world: &World, state: &ClusterState, name: &str, of: &str, forgets:
     registers(name).of(of).with("cpus:4;mem:8GiB;ports:[1-9]").holding(containers.collect::<Vec<_>>()).into()
 }
 
+fn role_update() -> impl Strategy<Value = RoleUpdate> {
+    let amount = || select(&["", "cpus:1", "cpus:3;mem:1GiB", "foo:2", "cpus:900"][..]);
+    prop_oneof![
+        2 => (role_name(), amount()).prop_map(|(name, most)| limit(name, most)),
+        2 => (role_name(), amount()).prop_map(|(name, amount)| guarantee(name, amount)),
+        2 => (role_name(), 0..4_u32).prop_map(|(name, value)| weight(name, value)),
+    ]
+}
+
+/// Nothing here takes as long as the hour after which everything must be over.
+fn operating() -> impl Strategy<Value = Step> {
+    let window = (select(&["v", "w"][..]), proptest::collection::vec(agent(), 0..3), 0..50_u64, 0..50_u64);
+    let drain = (agent(), 0..50_u64, any::<bool>());
+    prop_oneof![
+        2 => proptest::collection::vec(role_update(), 0..3).prop_map(updates),
+        2 => proptest::collection::vec(role_update(), 1..3).prop_map(forces),
+        2 => agent().prop_map(deactivates),
+        3 => agent().prop_map(reactivates),
+        2 => drain.prop_map(|(name, wait, good)| if good { drains_for_good(name, wait) } else { drains(name, wait) }),
+        1 => agent().prop_map(marks_gone),
+        3 => window.prop_map(|(id, agents, start, length)| sets_window(id, &agents, start, length)),
+        1 => select(&["v", "w"][..]).prop_map(removes_window),
+        1 => (framework(), proptest::option::of(role_name())).prop_map(|(name, role)| asks_why(name, role)),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let fact = (agent(), framework(), task(), launched(), state(), 0..6_u64);
     prop_oneof![
         2 => registering(),
         3 => subscribing(),
+        4 => operating(),
         6 => (framework(), proptest::collection::vec(call(), 1..4)).prop_map(|(name, calls)| says(name, calls)),
         2 => fact.prop_map(|(name, framework, task, launch, state, n)| states(name, framework, task, launch, state, n).into()),
         1 => agent().prop_map(closes),
@@ -219,7 +252,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Something for a batch.
 fn timeless() -> impl Strategy<Value = Step> {
     let calls = (framework(), proptest::collection::vec(call(), 1..4)).prop_map(|(name, calls)| says(name, calls));
-    prop_oneof![registering(), subscribing(), calls, agent().prop_map(closes), framework().prop_map(closes)]
+    prop_oneof![registering(), subscribing(), calls, operating(), agent().prop_map(closes), framework().prop_map(closes)]
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
@@ -235,7 +268,14 @@ fn played(acts: Vec<Act>) -> World {
             world.run(step);
         }
     }
-    world.after(Step::Releases)
+    let world = world.after(Step::Releases);
+    assert!(world.unanswered.is_empty(), "an operator waits for nothing");
+    world
+}
+
+/// Whether something may still be heard of a task.
+fn is_live(task: &TaskInfo) -> bool {
+    !task.update.state.is_terminal() && task.update.reason != Reason::AgentGone
 }
 
 /// Whether this is enough for a framework that takes anything.
@@ -249,9 +289,11 @@ proptest! {
     #[test]
     fn the_books_add_up_and_nothing_of_use_lies_idle(acts in acts()) {
         let mut world = played(acts);
+        let unlimited = ["*", "r", "s", "s/t"].map(|role| quota(role, "", ""));
+        world.run(forces(unlimited));
         world.run(subscribes("taker").then([demand(1, Demand::anything())]));
         let state = world.master.state();
-        for agent in state.agents.iter().filter(|agent| agent.connected) {
+        for agent in state.agents.iter().filter(|agent| agent.connected && agent.duty == Duty::Active) {
             prop_assert!(!is_of_use(&agent.free), "{} has {} free that somebody wants", agent.hostname, agent.free);
         }
     }
@@ -266,12 +308,13 @@ proptest! {
         world.run(passes(3600));
         let state = world.master.state();
         prop_assert_eq!(state.offers, []);
-        let live = |framework| state.tasks.iter().filter(|task| task.framework == framework && !task.update.state.is_terminal()).count();
+        let live = |framework| state.tasks.iter().filter(|task| task.framework == framework && is_live(task)).count();
         for framework in &state.frameworks {
             prop_assert!(live(framework.id) > 0, "{} has no live task and stays", framework.name);
             prop_assert_eq!(framework.live_tasks, live(framework.id) as u64);
         }
         prop_assert!(state.agents.iter().all(|agent| agent.total.is_none() && !agent.connected));
+        prop_assert_eq!(state.windows, []);
         prop_assert_eq!(world.master.wakeup(), None);
     }
 }

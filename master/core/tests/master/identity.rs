@@ -69,7 +69,7 @@ fn an_agent_that_was_declared_gone_does_not_return() {
     let mut world = world.after(Step::Restarts);
     assert!(answer(&mut world, registers("b").of("a")).starts_with(&format!("b refused: agent {id} was declared gone")));
     world.run(subscribes("g").of("f").resumes(1));
-    world.check(says("g", [reconcile_on(id, "t")]), &["g t GONE AGENT_FORGOT"]);
+    world.check(says("g", [reconcile_on(id, "t")]), &["g t GONE_BY_OPERATOR AGENT_GONE"]);
 }
 
 #[test]

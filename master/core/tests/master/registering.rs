@@ -138,6 +138,7 @@ fn registering_twice_over_one_stream_ends_it() {
         hostname: "a".to_owned(),
         resources: resources("cpus:400"),
         attributes: meros_types::Attributes::default(),
+        domain: None,
         containers: Vec::new(),
     };
     world.check(Step::Reports("a".to_owned(), Box::new(meros_types::AgentReport::Register(Box::new(again)))), &["close a"]);

@@ -11,7 +11,7 @@ fn allocated(world: &World, name: &str) -> Resources {
 }
 
 fn wants(name: &str, each: &str) -> Step {
-    says(name, [demand(1, Demand { shapes: vec![Shape { resources: resources(each), any_ports: 0, copies: None }] })])
+    says(name, [demand(1, Demand { shapes: vec![Shape::of(resources(each))] })])
 }
 
 /// The example of the paper: 9 CPUs and 18 GiB; A's tasks take <1 CPU, 4 GiB>, B's <3 CPUs, 1 GiB>.
@@ -30,7 +30,7 @@ fn a_role_of_twice_the_weight_gets_twice_as_much() {
     world.run(subscribes("g").roles(&["heavy"]));
     world.run(registers("a").with("cpus:12"));
     let wants = |name: &str, of: &str| {
-        let shapes = vec![Shape { resources: resources("cpus:1"), any_ports: 0, copies: None }];
+        let shapes = vec![Shape::of(resources("cpus:1"))];
         let call = meros_types::DemandCall { role: role(of), version: 1, demand: Demand { shapes } };
         says(name, [meros_types::Call::Demand(call)])
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use meros_master_core::{AgentRecord, Change, Effect, FrameworkRecord, Registry};
+use meros_master_core::{AgentRecord, AgentStanding, Change, Effect, FrameworkRecord, MasterConfig, Registry, RoleRecord};
 use meros_types::*;
 
 #[derive(Debug, Default)]
@@ -10,9 +10,11 @@ pub(crate) struct Disk {
     pub(crate) agents: BTreeMap<AgentId, AgentRecord>,
     pub(crate) frameworks: BTreeMap<FrameworkId, FrameworkRecord>,
     pub(crate) removed: Vec<FrameworkId>,
+    pub(crate) roles: BTreeMap<Role, RoleSettings>,
+    pub(crate) windows: BTreeMap<String, Window>,
     under_way: VecDeque<(u64, Vec<Change>)>,
     /// Whom that is about.
-    written: BTreeSet<[u8; 16]>,
+    written: BTreeSet<About>,
     seq: u64,
     /// Whether it keeps what is written from being stored.
     pub(crate) holds: bool,
@@ -27,7 +29,9 @@ impl Disk {
         self.written.clear();
         self.seq = 0;
         let (agents, frameworks) = (self.agents.values().cloned().collect(), self.frameworks.values().cloned().collect());
-        Registry { agents, frameworks, removed: self.removed.clone() }
+        let record = |(role, settings): (&Role, &RoleSettings)| RoleRecord { role: role.clone(), settings: settings.clone() };
+        let (roles, windows) = (self.roles.iter().map(record).collect(), self.windows.values().cloned().collect());
+        Registry { agents, frameworks, removed: self.removed.clone(), roles, windows }
     }
 
     pub(super) fn write(&mut self, seq: u64, changes: &[Change]) {
@@ -60,8 +64,22 @@ impl Disk {
     fn apply(&mut self, change: Change) {
         self.written.remove(&about(&change));
         match change {
-            Change::Agent(record) => drop(self.agents.insert(record.id, record)),
+            Change::Agent(record) => {
+                let before = self.agents.insert(record.id, record.clone());
+                let was_gone = before.is_some_and(|before| before.state == AgentStanding::Gone);
+                assert!(!was_gone || record.state == AgentStanding::Gone, "a gone agent returns");
+            }
             Change::ForgetAgent(id) => assert!(self.agents.remove(&id).is_some(), "only a stored agent is forgotten"),
+            Change::Roles { set, forgotten } => {
+                assert!(set.iter().all(|record| !forgotten.contains(&record.role)), "a role is set and forgotten");
+                forgotten.iter().for_each(|role| drop(self.roles.remove(role)));
+                self.roles.extend(set.into_iter().map(|record| (record.role, record.settings)));
+            }
+            Change::Windows { set, removed } => {
+                assert!(set.iter().all(|window| !removed.contains(&window.id)), "a window is set and removed");
+                removed.iter().for_each(|id| drop(self.windows.remove(id)));
+                self.windows.extend(set.into_iter().map(|window| (window.id.clone(), window)));
+            }
             Change::Framework(record) => {
                 assert!(!self.removed.contains(&record.id), "a removed framework returns");
                 let before = self.frameworks.insert(record.id, record.clone());
@@ -76,6 +94,21 @@ impl Disk {
                 let at = self.removed.iter().position(|removed| *removed == id);
                 self.removed.remove(at.expect("only a removed framework is forgotten"));
             }
+        }
+    }
+
+    /// People are shown what is stored, and not what is only decided. A window that is over is gone before that is stored.
+    pub(super) fn check_shown(&self, state: &ClusterState, config: &MasterConfig) {
+        for agent in &state.agents {
+            assert_eq!(self.agents[&agent.id].duty, agent.duty, "a duty is shown that is not stored");
+        }
+        for role in &state.roles {
+            let weight = config.weights.get(&role.role).copied().unwrap_or(1);
+            let unset = RoleSettings { weight, ..RoleSettings::default() };
+            assert_eq!(self.roles.get(&role.role).unwrap_or(&unset), &role.settings, "settings are shown that are not stored");
+        }
+        for window in &state.windows {
+            assert_eq!(self.windows.get(&window.id), Some(window), "a window is shown that is not stored");
         }
     }
 
@@ -99,11 +132,21 @@ impl Disk {
     }
 }
 
-/// The agent or framework whose record it changes.
-fn about(change: &Change) -> [u8; 16] {
+/// What a change is about, of which one write is under way at the most.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum About {
+    Agent(AgentId),
+    Framework(FrameworkId),
+    Roles,
+    Windows,
+}
+
+fn about(change: &Change) -> About {
     match change {
-        Change::Agent(AgentRecord { id, .. }) | Change::ForgetAgent(id) => *id.as_bytes(),
-        Change::Framework(FrameworkRecord { id, .. }) => *id.as_bytes(),
-        Change::RemoveFramework(id) | Change::ForgetRemoved(id) => *id.as_bytes(),
+        Change::Agent(AgentRecord { id, .. }) | Change::ForgetAgent(id) => About::Agent(*id),
+        Change::Framework(FrameworkRecord { id, .. }) => About::Framework(*id),
+        Change::RemoveFramework(id) | Change::ForgetRemoved(id) => About::Framework(*id),
+        Change::Roles { .. } => About::Roles,
+        Change::Windows { .. } => About::Windows,
     }
 }

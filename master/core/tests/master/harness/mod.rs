@@ -1,17 +1,21 @@
 //! A master, its peers by name, and the time. `check` is the one way in: it lets something happen, flushes, lets the master
 //! check itself after each step, and compares everything that the master wants done, so that nothing unexpected stays unseen.
 
+mod call;
 mod disk;
+mod operator;
 mod show;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use meros_master_core::{Effect, Event, Master, MasterConfig, Metrics, Reply, Request, StreamId, Token};
 use meros_types::*;
 
+pub(crate) use call::*;
 pub(crate) use disk::Disk;
+pub(crate) use operator::*;
 pub(crate) use step::*;
 
 /// The other end of a stream: what the test knows of it.
@@ -34,6 +38,9 @@ pub(crate) struct World {
     streams: u64,
     config: MasterConfig,
     pub(crate) disk: Disk,
+    tokens: u64,
+    /// The requests that have no answer yet.
+    pub(crate) unanswered: BTreeSet<Token>,
     /// Whether heartbeats are among what is compared.
     pub(crate) shows_heartbeats: bool,
     /// The epoch of each launch order, in order.
@@ -56,6 +63,8 @@ impl World {
             streams: 0,
             config,
             disk: Disk::default(),
+            tokens: 0,
+            unanswered: BTreeSet::new(),
             shows_heartbeats: false,
             launched_epochs: Vec::new(),
         }
@@ -217,6 +226,7 @@ impl World {
         self.config.seed += 1;
         self.master = Master::recovered(self.config.clone(), self.disk.restart(), self.now);
         self.master.check();
+        self.unanswered.clear();
         self.peers.values_mut().for_each(|peer| peer.open = false);
     }
 
@@ -244,6 +254,9 @@ impl World {
             self.disk.witness(effect, peer.as_ref().and_then(|peer| peer.framework));
             if let Effect::ToAgent { message: ToAgent { order: AgentOrder::Launch(launch), .. }, .. } = effect {
                 self.launched_epochs.push(launch.epoch.0);
+            }
+            if let Effect::Reply { token, .. } = effect {
+                assert!(self.unanswered.remove(token), "a request is answered twice");
             }
             match (effect, peer) {
                 (Effect::Persist { seq, changes }, _) => self.disk.write(*seq, changes),
@@ -284,6 +297,19 @@ impl World {
         self.peers[name].agent.unwrap()
     }
 
+    /// The same, or one of its own for a name that was never an agent's.
+    pub(super) fn some_agent_id(&self, name: &str) -> AgentId {
+        let known = self.peers.get(name).and_then(|peer| peer.agent);
+        known.unwrap_or_else(|| AgentId::from_bytes([name.as_bytes()[0]; 16]))
+    }
+
+    /// The number of the next request.
+    pub(super) fn token(&mut self) -> Token {
+        self.tokens += 1;
+        self.unanswered.insert(Token(self.tokens));
+        Token(self.tokens)
+    }
+
     /// The id of the framework that subscribed under this name, or one of its own for a name that never did.
     pub(crate) fn framework_id(&self, name: &str) -> FrameworkId {
         let known = self.peers.get(name).and_then(|peer| peer.framework);
@@ -318,6 +344,7 @@ impl World {
     /// What people are shown must add up, counted apart from the master's own recount.
     fn check_books(&self) {
         let state = self.master.state();
+        self.disk.check_shown(&state, &self.config);
         let sum =
             |resources: Vec<&Resources>| resources.into_iter().fold(Resources::none(), |sum, add| sum.checked_add(add).unwrap());
         for agent in &state.agents {

@@ -24,7 +24,8 @@ impl World {
             AgentOrder::Launch(launch) => {
                 format!("launch {} {} {}", launch.launch, launch.task.id, launch.task.resources)
             }
-            AgentOrder::Kill(kill) => format!("kill {}", kill.launch),
+            AgentOrder::Kill(KillOrder { launch, grace: Some(grace) }) => format!("kill {launch} within {grace:?}"),
+            AgentOrder::Kill(KillOrder { launch, grace: None }) => format!("kill {launch}"),
             AgentOrder::Acknowledged(acknowledged) => format!("acknowledged {}", acknowledged.fact.n),
             AgentOrder::Resend(framework) => format!("resend {}", self.subscriber(*framework).unwrap_or_default()),
             AgentOrder::OpenLog(open) => format!("open log {}", open.launch),
@@ -50,6 +51,7 @@ impl World {
                 let fact = update.fact.map_or(String::new(), |fact| format!(" #{}", fact.n));
                 format!("{} {} {}{fact}", update.task, update.state, update.reason)
             }
+            FrameworkEvent::Explained(it) => format!("explained {} {:?}, {} offers", it.role, it.standing, it.offers),
             FrameworkEvent::CallRefused(refused) => format!("{} refused: {}", refused.call, refused.reason),
             FrameworkEvent::Ended(end) => format!("ended {:?}", end.kind),
             FrameworkEvent::Heartbeat if self.shows_heartbeats => "heartbeat".to_owned(),
@@ -58,6 +60,9 @@ impl World {
     }
 
     fn show_offer(&self, offer: &Offer) -> String {
-        format!("{}@{}({})", offer.id, offer.agent.hostname, offer.resources)
+        let away = offer
+            .unavailability
+            .map_or_else(String::new, |away| format!("[away from {}s for {:?}]", away.start.0 / 1000, away.duration));
+        format!("{}@{}({}){away}", offer.id, offer.agent.hostname, offer.resources)
     }
 }

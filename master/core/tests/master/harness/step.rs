@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use meros_master_core::{Event, Request, StreamId, Token};
+use meros_master_core::{Event, Request, StreamId};
 use meros_types::*;
 
-use super::World;
+use super::{Operates, World};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) enum Step {
     /// Every stream that it ever had closes, so far as it has not.
     Ends(String),
     Asks(Request),
+    /// The same about peers by name.
+    Operates(Operates),
     Passes(Duration),
     /// Steps before one flush.
     Batch(Vec<Step>),
@@ -138,13 +140,15 @@ pub(crate) struct Subscribes {
     pub(crate) roles: Vec<Role>,
     pub(crate) resumes: Option<u64>,
     pub(crate) failover: Duration,
+    pub(crate) preferences: OfferPreferences,
     pub(crate) then: Vec<Call>,
 }
 
 pub(crate) fn subscribes(name: &str) -> Subscribes {
     let roles = vec![Role::default()];
     let failover = FAILOVER_TIMEOUT_DEFAULT;
-    Subscribes { name: name.to_owned(), of: None, key: None, roles, resumes: None, failover, then: Vec::new() }
+    let preferences = OfferPreferences::default();
+    Subscribes { name: name.to_owned(), of: None, key: None, roles, resumes: None, failover, preferences, then: Vec::new() }
 }
 
 impl Subscribes {
@@ -171,6 +175,12 @@ impl Subscribes {
 
     pub(crate) fn failover(mut self, seconds: u64) -> Self {
         self.failover = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Its offers stand for so many seconds.
+    pub(crate) fn lease(mut self, seconds: u64) -> Self {
+        self.preferences.lease = Some(Duration::from_secs(seconds));
         self
     }
 
@@ -234,51 +244,6 @@ pub(crate) fn task_id(name: &str) -> TaskId {
     TaskId::new(name).unwrap()
 }
 
-/// A demand for role `*`.
-pub(crate) fn demand(version: u64, demand: Demand) -> Call {
-    Call::Demand(DemandCall { role: Role::default(), version, demand })
-}
-
-pub(crate) fn copies(each: &str, count: u64) -> Demand {
-    Demand::of(resources(each), count)
-}
-
-pub(crate) fn decline(offers: &[u64], filter_seconds: u64) -> Call {
-    let offers = offers.iter().map(|n| OfferId(*n)).collect();
-    Call::Decline(Decline { offers, filter: Duration::from_secs(filter_seconds) })
-}
-
-pub(crate) fn spec(name: &str, each: &str) -> TaskSpec {
-    TaskSpec::new(task_id(name), Command::shell("true"), resources(each))
-}
-
-pub(crate) fn group(offers: &[u64], tasks: &[(&str, &str)]) -> AcceptGroup {
-    let specs = tasks.iter().map(|(name, each)| spec(name, each)).collect();
-    AcceptGroup { leases: offers.iter().map(|n| OfferId(*n)).collect(), operations: vec![Operation::Launch(specs)] }
-}
-
-/// An accept with the default filter.
-pub(crate) fn accept_groups(groups: impl IntoIterator<Item = AcceptGroup>, all_or_nothing: bool) -> Call {
-    Call::Accept(Accept { groups: groups.into_iter().collect(), all_or_nothing, filter: FILTER_DEFAULT })
-}
-
-pub(crate) fn accept(offers: &[u64], tasks: &[(&str, &str)]) -> Call {
-    accept_groups([group(offers, tasks)], false)
-}
-
-pub(crate) fn kill(name: &str) -> Call {
-    Call::Kill(KillCall { task: task_id(name), grace: None })
-}
-
-pub(crate) fn reconcile(names: &[&str]) -> Call {
-    Call::Reconcile(names.iter().map(|name| task_id(name).into()).collect())
-}
-
-/// A question about a task that was launched on this agent.
-pub(crate) fn reconcile_on(agent: AgentId, name: &str) -> Call {
-    Call::Reconcile(vec![TaskQuery { task: task_id(name), agent: Some(agent) }])
-}
-
 impl World {
     /// The event that a step is; none when it is several, or none.
     pub(super) fn event(&mut self, step: Step) -> Option<Event> {
@@ -320,7 +285,8 @@ impl World {
                     None => Event::FrameworkClosed { stream: peer.stream },
                 }
             }
-            Step::Asks(request) => Event::Asked { token: Token(1), request },
+            Step::Asks(request) => Event::Asked { token: self.token(), request },
+            Step::Operates(operates) => Event::Asked { token: self.token(), request: self.request(operates) },
             Step::Passes(_) | Step::Batch(_) | Step::Ends(_) => return None,
             Step::Restarts | Step::Holds | Step::Stores(_) | Step::Releases => return None,
         })
@@ -346,6 +312,7 @@ impl World {
             hostname: step.name.clone(),
             resources: step.has.clone(),
             attributes: Attributes::default(),
+            domain: None,
             containers: step.holds.iter().map(|held| self.container(held)).collect(),
         }
     }
@@ -385,6 +352,7 @@ impl World {
             roles: step.roles.clone(),
             mode: step.resumes.map_or(SubscribeMode::Takeover, |epoch| SubscribeMode::Resume(Epoch(epoch))),
             failover_timeout: step.failover,
+            preferences: step.preferences.clone(),
         })
     }
 }
